@@ -1,0 +1,1 @@
+"""Tests of brokers, and the suite that each of them must pass."""

@@ -1,0 +1,1 @@
+"""Tests of ``wsapp.loop``: Twisted's own suites for reactors against it, and what they do not cover."""

@@ -1,0 +1,133 @@
+"""Tests of `wsapp.incidents`."""
+
+# Trial's assertions have no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+
+from tests.peers import Recorder, ServedCase, World, opening
+from wsapp.incidents import MOST, PERIOD, Incidents
+from wsapp.wheel import Wheel
+
+FULL = [f"somebody did {number}" for number in range(MOST)]
+
+
+class IncidentTests(ServedCase):
+    """How many lines of a kind there are."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = Clock()
+        self.incidents = Incidents(self.clock.seconds, Wheel(self.clock))
+
+    def note(self, count: int, kind: str = "deeds") -> None:
+        for number in range(count):
+            self.incidents.note(kind, "somebody did {number}", number=number)
+
+    def test_few(self) -> None:
+        """As many as may be are all logged; no timer runs and no line follows."""
+        self.note(MOST)
+        self.assertEqual(self.lines(), FULL)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.incidents.flush()
+        self.clock.advance(3 * PERIOD)
+        self.assertEqual(len(self.lines()), MOST)
+
+    def test_many(self) -> None:
+        """The others are counted, and one line says so when the period is over."""
+        self.note(MOST + 5000)
+        self.assertEqual(self.lines(), FULL)
+        self.clock.advance(PERIOD + 0.25)
+        self.assertEqual(self.lines()[MOST:], ["5000 more deeds in 60 s, of which no line was written"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_again(self) -> None:
+        """The next period has as many again."""
+        self.note(MOST + 1)
+        self.clock.advance(PERIOD + 0.25)
+        self.note(MOST + 1)
+        self.assertEqual(len(self.lines()), 2 * MOST + 1)
+        self.clock.advance(PERIOD + 0.25)
+        self.assertEqual(len(self.lines()), 2 * MOST + 2)
+
+    def test_slow(self) -> None:
+        """A few in each period are never left out."""
+        for _ in range(5):
+            self.note(MOST)
+            self.clock.advance(PERIOD)
+        self.assertEqual(self.lines(), FULL * 5)
+
+    def test_periodIsOver(self) -> None:
+        """What comes at the period's very end, before the coarse timer's tick, belongs to the next."""
+        self.clock.advance(0.1)
+        self.note(MOST + 1)
+        self.clock.rightNow += PERIOD
+        self.note(1)
+        self.assertEqual(
+            self.lines()[MOST:], ["1 more deeds in 60 s, of which no line was written", "somebody did 0"]
+        )
+        self.clock.advance(1)
+        self.assertEqual(len(self.lines()), MOST + 2)
+
+    def test_kinds(self) -> None:
+        """One kind does not take another's place."""
+        self.note(1000)
+        self.note(1, "misdeeds")
+        self.assertEqual(self.lines(), [*FULL, "somebody did 0"])
+
+    def test_flush(self) -> None:
+        """A server that stops says what was left out at once."""
+        self.note(MOST + 3)
+        self.clock.advance(7)
+        self.incidents.flush()
+        self.assertEqual(self.lines()[MOST:], ["3 more deeds in 7 s, of which no line was written"])
+        self.clock.advance(2 * PERIOD)
+        self.assertEqual(len(self.lines()), MOST + 1)
+
+
+class ServedTests(ServedCase):
+    """What a peer can make a whole server log."""
+
+    def test_refused(self) -> None:
+        """A thousand bad requests cost twenty lines and one, and are all counted."""
+        world = World()
+        for _ in range(1000):
+            world.peer().feed(b"BAD\r\n\r\n")
+        self.assertEqual(len(self.lines()), MOST)
+        world.advance(PERIOD + 1)
+        self.assertEqual(
+            self.lines()[MOST:],
+            ["980 more requests refused with 400 in 60 s, of which no line was written"],
+        )
+        self.assertEqual(world.terms.metrics.refused[400], 1000)
+
+    def test_otherStatus(self) -> None:
+        """Who is refused for another cause still has a line."""
+        world = World()
+        for _ in range(100):
+            world.peer().feed(b"BAD\r\n\r\n")
+        world.peer().feed(opening("RFC 6455", "Origin: http://evil.example"))
+        self.assertIn("403", self.lines()[MOST])
+        self.assertEqual(len(self.lines()), MOST + 1)
+
+    def test_violations(self) -> None:
+        """So it is with clients that break the protocol."""
+        world = World()
+        for _ in range(100):
+            world.open().feed(b"\xff\x80\x00\x00\x00\x00")
+        self.assertEqual(len(self.lines()), MOST)
+        world.advance(PERIOD + 1)
+        self.assertEqual(
+            self.lines()[MOST:], ["80 more clients closed with 1002 in 60 s, of which no line was written"]
+        )
+
+    def test_stop(self) -> None:
+        """A server that stops has said all."""
+        world = World(Recorder())
+        for _ in range(MOST + 2):
+            world.peer().feed(b"BAD\r\n\r\n")
+        world.server.stopService()
+        world.advance(10)
+        self.assertIn("2 more requests refused with 400", self.lines()[-1])

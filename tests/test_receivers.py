@@ -1,0 +1,587 @@
+"""Tests of `wsapp.receivers`: joining and leaving, with and without history, whatever the broker's pace."""
+
+# Trial's assertions have no annotations.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from twisted.internet.defer import Deferred, fail
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from tests.brokers.slow import Hub, SlowBroker
+from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, audienceOf, own
+from wsapp.brokers import Member, Publication
+from wsapp.errors import OutboxFull
+from wsapp.limits import Limits
+from wsapp.metrics import BrokerMetrics
+from wsapp.receivers import CatchingUp, Line
+from wsapp.testing import TestServer
+
+
+class Joining(RoomSuite):
+    """What holds over every broker."""
+
+    def test_sendAfterJoin(self) -> None:
+        """What is sent to a group after joining it comes to who joined, without waiting for the join."""
+        ann = self.server.connect()
+        own(ann).join("lobby")
+        self.app.group("lobby").send("hi")
+        self.settle()
+        self.assertEqual(ann.messages, ["hi"])
+
+    def test_joinedAtOnce(self) -> None:
+        """Joining takes effect on this node at once."""
+        ann = self.server.connect()
+        own(ann).join("lobby")
+        own(ann).join("den")
+        self.assertEqual(own(ann).groups, {"lobby", "den"})
+        self.assertEqual(len(self.app.group("lobby")), 1)
+        self.assertEqual(len(self.app.group("empty")), 0)
+
+    def test_leftAtOnce(self) -> None:
+        """Leaving does too: not even what is on its way comes."""
+        ann, bob = self.members("lobby")
+        sent = self.app.group("lobby").send("late")
+        on_its_way = not sent.called
+        own(ann).leave("lobby")
+        self.assertEqual(own(ann).groups, set())
+        self.assertEqual(len(self.app.group("lobby")), 1)
+        self.settle()
+        self.assertEqual(ann.messages, [] if on_its_way else ["late"])
+        self.assertEqual(bob.messages, ["late"])
+
+    def test_othersKnow(self) -> None:
+        """When join()'s Deferred fires, members() has it everywhere; when leave()'s does, no more."""
+        app, _ = self.makeServer()
+        ann = self.server.connect(user="ann")
+        self.done(own(ann).join("lobby", info={"name": "Ann"}))
+        expected = [Member(own(ann).id, "ann", {"name": "Ann"})] if self.spans else []
+        self.assertEqual(self.done(app.group("lobby").members()), expected)
+        self.done(own(ann).leave("lobby"))
+        self.assertEqual(self.done(app.group("lobby").members()), [])
+
+    def test_membersAsTheyJoined(self) -> None:
+        """members() lists who is in the group in the order of joining, and only that group."""
+        ann, bob = self.server.connect(user="ann"), self.server.connect()
+        own(ann).join("lobby", info=[1, {"a": None}])
+        own(bob).join("lobby")
+        own(bob).join("den")
+        found = self.done(self.app.group("lobby").members())
+        self.assertEqual(found, [Member(own(ann).id, "ann", [1, {"a": None}]), Member(own(bob).id, None)])
+
+    def test_membersRightAfterJoin(self) -> None:
+        """members() called after join() has who joined, without waiting for the join."""
+        ann = self.server.connect()
+        own(ann).join("lobby")
+        members = self.app.group("lobby").members()
+        self.assertEqual([one.id for one in self.done(members)], [own(ann).id])
+
+    def test_joinedAgain(self) -> None:
+        """Joining once more changes the info, whichever way things are under way; nothing comes twice."""
+        self.done(self.app.group("lobby").send("old"))
+        ann = self.server.connect()
+        own(ann).join("lobby", history=1, info=1)
+        own(ann).join("lobby", history=5, info=2)
+        own(ann).leave("lobby")
+        own(ann).join("lobby", history=5, info=3)
+        own(ann).join("lobby", info=4)
+        self.settle()
+        self.app.group("lobby").send("new")
+        found = self.done(self.app.group("lobby").members())
+        self.assertEqual([one.info for one in found], [4])
+        messages = ann.messages
+        self.assertEqual(messages[-2:], ["old", "new"])
+        # In memory the first join was done before the second.
+        self.assertLessEqual(len(messages), 3)
+        self.assertEqual(len(self.app.group("lobby")), 1)
+
+    def test_joinAndLeaveInOneGo(self) -> None:
+        """Who leaves before the join is done is not listed, and is sent nothing."""
+        self.done(self.app.group("lobby").send("old"))
+        ann, bob = self.server.connect(), self.server.connect()
+        own(bob).join("lobby")
+        joined = own(ann).join("lobby", history=5)
+        before = ann.messages
+        left = own(ann).leave("lobby")
+        self.app.group("lobby").send("new")
+        self.done(joined)
+        self.done(left)
+        self.assertEqual(ann.messages, [])
+        self.assertEqual(before, [] if self.spans else ["old"])
+        self.assertEqual(bob.messages, ["new"])
+        self.assertEqual([one.id for one in self.done(self.app.group("lobby").members())], [own(bob).id])
+
+    def test_leaveWithoutJoin(self) -> None:
+        """Leaving what one is not in is nothing, and so is joining when one is gone."""
+        ann = self.server.connect()
+        self.done(own(ann).leave("lobby"))
+        gone = own(ann)
+        ann.drop()
+        self.done(gone.join("lobby"))
+        self.done(gone.leave("lobby"))
+        self.assertEqual(gone.groups, set())
+        self.assertEqual(len(self.app.group("lobby")), 0)
+        self.assertEqual(self.done(self.app.group("lobby").members()), [])
+
+    def test_groupsInOnDisconnect(self) -> None:
+        """In onDisconnect ``groups`` lists those that it was in; it has left them all the same."""
+        ann = self.members("lobby", "den", count=1)[0]
+        ann.drop()
+        self.settle()
+        self.assertEqual(self.app.ends, [({"lobby", "den"}, 1006)])
+        self.assertEqual(len(self.app.group("lobby")), 0)
+        self.assertEqual(self.done(self.app.group("lobby").members()), [])
+
+    def test_joinWithHistory(self) -> None:
+        """join(history=n) gives the last n, then live ones; more than are kept is all that are kept."""
+        for number in range(8):
+            self.app.group("lobby").send(str(number))
+        self.settle()
+        ann, bob, eve = (self.server.connect() for _ in range(3))
+        own(ann).join("lobby", history=2)
+        own(bob).join("lobby", history=99)
+        own(eve).join("lobby")
+        self.settle()
+        self.app.group("lobby").send("live")
+        self.settle()
+        self.assertEqual(ann.messages, ["6", "7", "live"])
+        self.assertEqual(bob.messages, ["3", "4", "5", "6", "7", "live"])
+        self.assertEqual(eve.messages, ["live"])
+
+    def test_historyOfBytes(self) -> None:
+        """Text stays text and bytes stay bytes."""
+        self.app.group("lobby").send("a")
+        self.app.group("lobby").send(b"a")
+        self.settle()
+        ann = self.server.connect()
+        own(ann).join("lobby", history=5)
+        self.settle()
+        self.assertEqual(ann.messages, ["a", b"a"])
+
+    def test_excludedFromHistory(self) -> None:
+        """Who was left out is not sent it as history either."""
+        ann, bob = self.members()
+        self.app.group("lobby").send("not for ann", exclude=[own(ann)])
+        self.settle()
+        own(ann).join("lobby", history=5)
+        own(bob).join("lobby", history=5)
+        self.settle()
+        self.assertEqual(ann.messages, [])
+        self.assertEqual(bob.messages, ["not for ann"])
+
+    def test_nothingLeftBehind(self) -> None:
+        """Groups and users leave nothing behind when they are empty, by whatever way they became so."""
+        clients = [self.server.connect(user=f"user {number}") for number in range(6)]
+        for number, client in enumerate(clients):
+            own(client).join(f"group {number}", history=number)
+            own(client).join("lobby")
+            if number % 2:
+                self.settle()
+            self.app.group(f"group {number}").send("hi")
+            own(client).leave("lobby")
+            self.app.group("lobby").send("to nobody")
+            if number % 3:
+                own(client).leave(f"group {number}")
+        for client in clients:
+            client.drop()
+        self.settle()
+        audience = audienceOf(self.server)
+        self.assertEqual([channel.kind for channel in audience._channels], ["all"])
+        self.assertEqual(audience._groups, {})
+        self.assertEqual(list(self.app.clients), [])
+        self.server.advance(4000)
+        self.server.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_sendInTheCallbackOfAnother(self) -> None:
+        """A send made when an earlier one is done does not overtake one that was called before it."""
+        ann = self.server.connect()
+        own(ann).join("lobby")
+        called = []
+
+        def send(message: str) -> Deferred[None]:
+            called.append(message)
+            return self.app.group("lobby").send(message)
+
+        send("a").addCallback(lambda _: send("from a"))
+        send("b").addCallback(lambda _: send("from b"))
+        send("c")
+        self.settle()
+        self.assertEqual(len(called), 5)
+        self.assertEqual(ann.messages, called)
+
+    def test_directAfterAwaitedGroupSendWhileJoining(self) -> None:
+        """That holds for a client too that is still being sent the history."""
+        self.done(self.app.group("lobby").send("old"))
+        ann = self.server.connect()
+        own(ann).join("lobby", history=5)
+
+        async def talk() -> None:
+            await self.app.group("lobby").send("group")
+            own(ann).send("direct")
+
+        self.done(Deferred.fromCoroutine(talk()))
+        self.assertEqual(ann.messages, ["old", "group", "direct"])
+
+
+class MemoryTests(InMemory, Joining, SynchronousTestCase):
+    """Over the broker in memory."""
+
+
+class SlowTests(Slow, Joining, SynchronousTestCase):
+    """Over a slow broker."""
+
+    def test_noGapNoDouble(self) -> None:
+        """Whatever is published while a client joins with history comes once, in order."""
+        app, _ = self.makeServer()
+        for wait in range(0, 40, 3):
+            self.settle()
+            group = f"group {wait}"
+            for number in range(4):
+                app.group(group).send(f"old {number}")
+            self.server.advance(wait / 200)
+            ann = self.server.connect()
+            own(ann).join(group, history=3)
+            for number in range(20):
+                app.group(group).send(f"new {number}")
+                self.server.advance(0.01)
+            self.settle()
+            messages = ann.messages
+            everything = [f"old {number}" for number in range(4)] + [f"new {number}" for number in range(20)]
+            self.assertEqual(messages, everything[-len(messages) :])
+            self.assertGreaterEqual(len(messages), 20)
+
+    def test_moreMeanwhileThanAreKept(self) -> None:
+        """More messages than the group keeps, published between joining and the history, all come."""
+        app, _ = self.makeServer()
+        ann = self.server.connect()
+        self.broker.back = 0.5
+        node = audienceOf(self.server)._broker
+        assert isinstance(node, SlowBroker)
+        node.back = 0.5
+        own(ann).join("lobby", history=1)
+        self.server.advance(0.1)
+        for number in range(20):
+            app.group("lobby").send(str(number))
+        self.server.advance(3)
+        self.assertEqual(ann.messages, [str(number) for number in range(20)])
+
+    def test_tooMuchMeanwhile(self) -> None:
+        """Who cannot be sent the history while more comes than may wait is closed with 1013, and no more
+        is kept; empty messages count too."""
+        app, server = self.makeServer(limits=Limits(maxSendBuffer=6400))
+        node = audienceOf(server)._broker
+        assert isinstance(node, SlowBroker)
+        node.back = 60
+        ann = server.connect()
+        own(ann).join("lobby", history=5)
+        server.advance(0.1)
+        for _ in range(99):
+            self.app.group("lobby").send("")
+        server.advance(0.5)
+        self.assertIsNone(ann.closed)
+        for _ in range(99):
+            self.app.group("lobby").send("")
+        server.advance(0.5)
+        self.assertEqual(ann.closed, (1013, "too slow to read"))
+        self.assertEqual(server.server.terms.metrics.overrun, 1)
+        server.advance(200)
+        self.assertEqual([code for _, code in app.ends], [1013])
+
+    def test_goneWhileJoining(self) -> None:
+        """Who goes while joining is listed nowhere, and those who wait for it do not wait on."""
+        ann = self.server.connect()
+        joined = own(ann).join("lobby", history=5)
+        self.server.advance(0.03)
+        sent = self.app.group("lobby").send("hi")
+        ann.drop()
+        self.done(joined)
+        self.done(sent)
+        self.assertEqual(self.done(self.app.group("lobby").members()), [])
+        self.assertNotIn("lobby", [channel.name for channel in audienceOf(self.server)._channels])
+
+    def test_cancelled(self) -> None:
+        """What was cancelled before its turn is not done; what is behind it is."""
+        ann = self.server.connect()
+        own(ann).join("lobby")
+        first = self.app.group("lobby").send("1")
+        self.app.group("lobby").send("2")
+        first.addErrback(lambda _: None)
+        first.cancel()
+        self.settle()
+        self.assertEqual(ann.messages, ["2"])
+
+
+class QuickNewsTests(QuickNews, SlowTests):
+    """The same where news overtakes answers."""
+
+
+class InterleavingTests(SynchronousTestCase):
+    """Any interleaving."""
+
+    STEP = st.one_of(
+        st.sampled_from(["join", "leave", "send", "far", "direct"]),
+        st.floats(0.001, 0.1).map(lambda seconds: ("wait", seconds)),
+    )
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        steps=st.lists(st.tuples(STEP, st.integers(0, 1), st.integers(0, 4)), max_size=25),
+        delays=st.tuples(st.floats(0.001, 0.1), st.floats(0.001, 0.1), st.floats(0.001, 0.1)),
+    )
+    @example(  # the history's answer overtakes what it does not have
+        steps=[
+            ("join", 0, 1),
+            ("far", 0, 0),
+            (("wait", 0.0625), 0, 0),
+            (("wait", 0.046875), 0, 0),
+            ("far", 0, 0),
+            ("far", 0, 0),
+        ],
+        delays=(0.09375, 0.03125, 0.0625),
+    )
+    @example(  # joining while the last one's unsubscribing is under way
+        steps=[
+            ("join", 1, 0),
+            ("leave", 1, 0),
+            ("send", 0, 0),
+            ("far", 0, 0),
+            (("wait", 0.0625), 0, 0),
+            ("join", 0, 0),
+        ],
+        delays=(0.03125, 0.03125, 0.0625),
+    )
+    def test_interleavings(
+        self, steps: list[tuple[Any, int, int]], delays: tuple[float, float, float]
+    ) -> None:
+        """For any interleaving of joining, leaving, sending and the broker's doings: each client is sent,
+        for each time that it was in the group, a piece of the group's order without gap or double, up to
+        the last message if it is still in it; and nothing is left behind."""
+        clock = Clock()
+        hub = Hub(clock)
+        servers = []
+        for _ in range(2):
+            app = Room()
+            servers.append(TestServer({"room": app}, clock, broker=SlowBroker(clock, hub, *delays)))
+            servers[-1].advance(1)
+        near, far = (server.server._apps["room"] for server in servers)
+        clients = [servers[0].connect() for _ in range(2)]
+        watch = servers[1].connect()
+        own(watch).join("lobby")
+        servers[1].advance(1)
+        stays: list[list[list[Any]]] = [[], []]
+        inside = [False, False]
+        sent = 0
+
+        def read() -> None:
+            for number, client in enumerate(clients):
+                messages = client.messages
+                if messages:
+                    stays[number][-1] += messages
+
+        for step, who, history in steps:
+            client = own(clients[who])
+            if step == "join" and not inside[who]:
+                inside[who] = True
+                stays[who].append([])
+                client.join("lobby", history=history)
+            elif step == "leave" and inside[who]:
+                read()
+                inside[who] = False
+                client.leave("lobby")
+            elif step in ("send", "far"):
+                (near if step == "send" else far).group("lobby").send(str(sent))
+                sent += 1
+            elif isinstance(step, tuple):
+                servers[0].advance(step[1])
+            read()
+        servers[0].advance(2)
+        for last in (near, far):
+            last.group("lobby").send("last")
+            servers[0].advance(2)
+        read()
+        order = watch.messages
+        self.assertEqual(len(order), sent + 2)
+        for number in range(2):
+            for stay in stays[number]:
+                pieces = [order[start : start + len(stay)] for start in range(len(order))]
+                self.assertIn(stay, [*pieces, []], "no piece of the group's order")
+            if inside[number]:
+                self.assertEqual(stays[number][-1][-2:], ["last", "last"])
+        for client_ in [*clients, watch]:
+            client_.drop()
+        for server in servers:
+            server.advance(2)
+            self.assertEqual([channel.kind for channel in audienceOf(server)._channels], ["all"])
+        self.assertEqual(hub.memory._members, {})
+
+
+class CatchingUpTests(SynchronousTestCase):
+    """A client that is still to be sent the history."""
+
+    def test_catchingUp(self) -> None:
+        """Of the history and what came live all is sent once, in order, as soon as nothing is missing."""
+        history = [Publication(str(offset), "1", offset) for offset in (5, 6, 7)]
+        for held, sent, covered in (
+            ([], "567", 7),  # nothing came: what is not newer than the history is left out
+            ([6, 7], "567", 0),
+            ([7, 8], "5678", 0),
+            ([8], "5678", 0),
+            ([2, 3, 4, 5, 6, 7], "234567", 0),  # more than the history has
+            ([6], None, 0),  # 7 is on its way
+            ([2, 3], None, 0),
+        ):
+            late = CatchingUp(10_000)
+            for offset in held:
+                self.assertTrue(late.hold(Publication(str(offset), "1", offset)))
+            self.assertIsNone(late.ready())
+            late.remember(history)
+            ready = late.ready()
+            self.assertEqual(ready and "".join(str(one.message) for one in ready), sent, held)
+            self.assertTrue(covered or not late.covers(history[-1]))
+            self.assertEqual(late.covers(Publication("", "1", covered)), covered > 0)
+            self.assertFalse(late.covers(Publication("", "1", 8)))
+            self.assertFalse(late.covers(Publication("", "2", 7)))
+
+    def test_forgotten(self) -> None:
+        """Where the broker has forgotten meanwhile, what came live before is sent first, nothing twice."""
+        old = [Publication(str(offset), "1", offset, time=1.0) for offset in (5, 6)]
+        new = [Publication(f"new {offset}", "2", offset, time=2.0) for offset in (1, 2)]
+        for held, history, sent in ((old, new, old + new), (new, old, old + new), (old, [], old)):
+            late = CatchingUp(10_000)
+            for one in held:
+                self.assertTrue(late.hold(one))
+            late.remember(history)
+            self.assertEqual(late.ready(), sent)
+            for one in history:
+                self.assertTrue(late.covers(one))
+            self.assertFalse(late.covers(Publication("", "1", 0)))
+
+    def test_catchingUpLater(self) -> None:
+        """What is missing is waited for: until it has come, or the broker has begun another epoch."""
+        for end in (Publication("7", "1", 7), Publication("8", "1", 8), Publication("1", "2", 1)):
+            late = CatchingUp(10_000)
+            late.hold(Publication("5", "1", 5))
+            late.remember([Publication("4", "1", 4), Publication("7", "1", 7)])
+            self.assertIsNone(late.ready())
+            late.hold(Publication("not kept"))
+            self.assertIsNone(late.ready())
+            late.hold(end)
+            ready = late.ready() or []
+            self.assertEqual([one.message for one in ready], ["4", "5", "not kept", end.message])
+
+    def test_catchingUpAcrossEpochs(self) -> None:
+        """Where the broker has lost its memory meanwhile, both are sent."""
+        late = CatchingUp(10_000)
+        late.hold(Publication("b", "2", 1))
+        late.remember([Publication("a", "1", 9)])
+        self.assertEqual([one.message for one in late.ready() or []], ["a", "b"])
+
+
+class LineTests(SynchronousTestCase):
+    """Messages that wait for a join or a leave to be done."""
+
+    def setUp(self) -> None:
+        self.metrics = BrokerMetrics()
+        self.line = Line(self.metrics, 3, 10_000)
+        self.waiting: list[Deferred[None]] = []
+
+    def put(self, message: str | bytes) -> Deferred[None]:
+        """One more."""
+
+        def publish() -> Deferred[None]:
+            self.waiting.append(Deferred())
+            return self.waiting[-1]
+
+        return self.line.put(message, publish)
+
+    def test_count(self) -> None:
+        """So many, and no more until one need not wait any longer, however that came."""
+        puts = [self.put("x") for _ in range(4)]
+        self.assertEqual(len(self.waiting), 3)
+        self.assertIn("3 messages", str(self.failureResultOf(puts[3], OutboxFull).value))
+        self.assertEqual(self.metrics.dropped, 1)
+        self.waiting[0].callback(None)
+        self.successResultOf(puts[0])
+        self.assertNoResult(self.put("x"))
+        self.waiting[1].errback(ZeroDivisionError())
+        self.failureResultOf(puts[1], ZeroDivisionError)
+        self.assertNoResult(self.put("x"))
+        self.failureResultOf(self.put("x"), OutboxFull)
+
+    def test_size(self) -> None:
+        """So many bytes; one that is larger than all is taken where nothing else waits."""
+        self.assertNoResult(self.put(b"x" * 20_000))
+        self.failureResultOf(self.put(b""), OutboxFull)
+        self.waiting[0].callback(None)
+        self.assertNoResult(self.put("x" * 6000))
+        self.failureResultOf(self.put("x" * 6000), OutboxFull)
+
+    def test_whileJoining(self) -> None:
+        """What is sent to a group while joining it waits for the broker, bounded; other groups go on."""
+        clock = Clock()
+        broker = SlowBroker(clock, there=100)
+        app = Room()
+        server = TestServer({"room": app}, clock, broker=broker)
+        server.advance(500)
+        ann = server.connect()
+        server.advance(500)
+        audienceOf(server)._line = Line(broker.metrics, 100, 10_000)
+        own(ann).join("lobby")
+        sent = [app.group("lobby").send(str(number)) for number in range(101)]
+        self.failureResultOf(sent[-1], OutboxFull)
+        self.assertNoResult(app.group("elsewhere").send("hi"))
+        server.advance(1000)
+        for one in sent[:-1]:
+            self.successResultOf(one)
+        self.assertEqual(ann.messages, [str(number) for number in range(100)])
+
+    def test_unlooked(self) -> None:
+        """Who ignores what becomes of its messages fills no log with those that had no room."""
+
+        class Full(SlowBroker):
+            def publish(self, *arguments: Any) -> Deferred[None]:
+                return fail(OutboxFull("full"))
+
+            def dismiss(self, *arguments: Any) -> Deferred[None]:
+                return fail(OutboxFull("full"))
+
+        app = Room()
+        TestServer({"room": app}, Clock(), broker=Full(Clock()))
+        for send in (
+            lambda: app.broadcast("x"),
+            lambda: app.group("a").send("x"),
+            lambda: app.user("ann").send("x"),
+            lambda: app.user("ann").close(),
+        ):
+            send()
+            self.failureResultOf(send(), OutboxFull)
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class UnreachableTests(SynchronousTestCase):
+    """A broker that cannot be reached when the server starts."""
+
+    def test_startsWithout(self) -> None:
+        """The server does not wait for it; what goes to all comes once it is there."""
+        clock = Clock()
+        broker = SlowBroker(clock, there=10)
+        broker.reachable = False
+        app = Room()
+        server = TestServer({"room": app}, clock, broker=broker)
+        self.assertNoResult(server.server.started)
+        server.advance(11)
+        self.successResultOf(server.server.started)
+        self.assertEqual(broker.asked, ["start"])
+        ann = server.connect()
+        server.advance(20)
+        app.broadcast("hi")
+        server.advance(20)
+        self.assertEqual(ann.messages, ["hi"])

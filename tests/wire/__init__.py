@@ -1,0 +1,1 @@
+"""Tests of `wsapp.wire`: bytes, no sockets, no time."""

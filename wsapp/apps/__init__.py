@@ -1,0 +1,1 @@
+"""Applications that come with wsapp: `wsapp.apps.echo.Echo` and `wsapp.apps.chat.Chat`."""

@@ -1,0 +1,85 @@
+"""The log lines that peers can cause, so few of each kind that nobody can fill a disk with them.
+
+A kind's first lines in a period are logged as they are; the others are counted, and one line at the
+period's end says how many there were.  Metrics count all of them.  May import the wheel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.logger import Logger
+
+from wsapp.wheel import Timer, Wheel
+
+__all__ = ["MOST", "PERIOD", "Incidents"]
+
+_log = Logger()
+
+#: How many lines of one kind are logged in a period.
+MOST = 20
+
+#: Seconds from a kind's first line until it may have as many again.
+PERIOD = 60.0
+
+
+class _Kind:
+    """What one kind has had in its period."""
+
+    __slots__ = ("began", "count", "timer")
+
+    def __init__(self, began: float) -> None:
+        self.began = began
+        self.count = 0
+        self.timer: Timer | None = None  # only where lines were left out
+
+
+class Incidents:
+    """Logs what outsiders did, each kind for itself.
+
+    Kinds are few and chosen by the code, never by a peer: each costs a dictionary entry for good.
+
+    :param seconds: The time.
+    """
+
+    __slots__ = ("_kinds", "_seconds", "_wheel")
+
+    def __init__(self, seconds: Callable[[], float], wheel: Wheel) -> None:
+        self._seconds = seconds
+        self._wheel = wheel
+        self._kinds: dict[str, _Kind] = {}
+
+    def note(self, kind: str, text: str, **values: object) -> None:
+        """Log one incident, or count it.
+
+        :param kind: What people call such incidents, in the plural: "requests refused with 403".
+        :param text: The line, as :meth:`twisted.logger.Logger.info` takes it, with *values*.
+        """
+        now = self._seconds()
+        known = self._kinds.get(kind)
+        if known is None or now - known.began >= PERIOD:
+            if known is not None:
+                self._tell(kind)
+            known = self._kinds[kind] = _Kind(now)
+        known.count += 1
+        if known.count <= MOST:
+            _log.info(text, **values)
+        elif known.timer is None:
+            known.timer = self._wheel.after(known.began + PERIOD - now, lambda: self._tell(kind))
+
+    def flush(self) -> None:
+        """Say now what was left out: the server stops."""
+        for kind in list(self._kinds):
+            self._tell(kind)
+
+    def _tell(self, kind: str) -> None:
+        known = self._kinds.pop(kind)
+        if known.timer is None:
+            return
+        known.timer.cancel()
+        _log.info(
+            "{count} more {kind} in {seconds:.0f} s, of which no line was written",
+            count=known.count - MOST,
+            kind=kind,
+            seconds=max(1.0, self._seconds() - known.began),
+        )

@@ -1,0 +1,326 @@
+"""Endpoint strings: read, tried out before the server starts, and their certificates renewed.
+
+Any string that Twisted's ``serverFromString`` takes is taken.  What is special to a server that
+runs for long is added by standing between the endpoint and the reactor: ``ssl:`` ports get a
+context that can be replaced while connections live, and client certificates where they are asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import socket
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from OpenSSL import SSL, crypto
+from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import serverFromString
+from twisted.internet.error import VerifyError
+from twisted.internet.interfaces import IListeningPort, IOpenSSLContextFactory, IProtocolFactory
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from wsapp.errors import WsappError
+
+__all__ = ["BACKLOG", "BadEndpoint", "ClientCertificates", "Endpoint"]
+
+_log = Logger()
+
+_CIPHERS = b"ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
+"""Those of TLS 1.2 with forward secrecy and authenticated encryption, as all of TLS 1.3 have; DHE is used
+only with ``dhParameters``."""
+
+
+#: Connections that may wait to be taken, where an endpoint does not say how many: Twisted's 50 are soon
+#: fewer than come at once, and those beyond try again after a second.  The system may allow fewer.
+BACKLOG = 1024
+
+#: How many words without a name an endpoint of each kind may have before that of its backlog.
+_BEFORE_BACKLOG = {"tcp": 2, "tcp6": 2, "ssl": 5}
+
+
+def _deepened(text: str) -> str:
+    """The endpoint with our backlog, where it has none of its own."""
+    # As Twisted reads it, a backslash takes the meaning of what follows.
+    words = re.sub(r"\\.", "_", text, flags=re.DOTALL).split(":")
+    if words[0] == "haproxy":
+        del words[0]
+    kind, *rest = words
+    unnamed = [word for word in rest if "=" not in word]
+    named = {word.partition("=")[0] for word in rest if "=" in word}
+    if kind not in _BEFORE_BACKLOG or "backlog" in named or len(unnamed) > _BEFORE_BACKLOG[kind]:
+        return text
+    return f"{text}:backlog={BACKLOG}"
+
+
+class BadEndpoint(WsappError):
+    """An endpoint that cannot be listened on; the text says why in one line."""
+
+
+@dataclass(frozen=True)
+class ClientCertificates:
+    """What TLS clients must show.
+
+    :ivar authorities: A PEM file of the authorities whose certificates are accepted.
+    :ivar required: Whether clients without one are refused.
+    """
+
+    authorities: str
+    required: bool = True
+
+
+@implementer(IOpenSSLContextFactory)
+class _RenewableContext:
+    """A context factory whose context can be replaced: new connections use the new one."""
+
+    isClient = False
+
+    def __init__(self, inner: Any, clients: ClientCertificates | None) -> None:
+        self._clients = clients
+        self._context = self._made(inner)
+
+    def _made(self, inner: Any) -> SSL.Context:
+        context: SSL.Context = inner.getContext()
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        context.set_alpn_select_callback(_speak)
+        if self._clients is not None:
+            _askClients(context, self._clients)
+        context.set_cipher_list(_CIPHERS)
+        return context
+
+    def getContext(self) -> SSL.Context:
+        """The context for a connection that begins."""
+        return self._context
+
+    def renew(self, inner: Any) -> None:
+        """Use what another context factory has read."""
+        self._context = self._made(inner)
+
+
+def _speak(connection: object, offered: list[bytes]) -> Any:
+    """What is spoken here, to clients that ask (ALPN, RFC 7301): one context, one answer.
+
+    Twisted would set this for each connection, on contexts that may not be changed any more.
+    """
+    return b"http/1.1" if b"http/1.1" in offered else SSL.NO_OVERLAPPING_PROTOCOLS
+
+
+def _askClients(context: SSL.Context, clients: ClientCertificates) -> None:
+    """Ask clients for certificates.
+
+    :raises BadEndpoint: The authorities cannot be read.
+    """
+    name = clients.authorities
+    try:
+        with open(name, "rb"):
+            pass
+        context.load_verify_locations(name)
+        context.load_client_ca(os.fsencode(name))
+    except OSError as error:
+        raise BadEndpoint(f"--client-ca: {name} cannot be read: {error.strerror}") from None
+    except SSL.Error:
+        raise BadEndpoint(f"--client-ca: {name} has no certificate in PEM format") from None
+    required = SSL.VERIFY_FAIL_IF_NO_PEER_CERT if clients.required else 0
+    context.set_verify(SSL.VERIFY_PEER | required)
+
+
+class _Between:
+    """The reactor as an endpoint sees it, but for how it listens with TLS."""
+
+    def __init__(self, reactor: Any, wrap: Callable[[Any], Any]) -> None:
+        self._reactor = reactor
+        self._wrap = wrap
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenSSL(self, port: int, factory: Any, contextFactory: Any, *more: Any, **named: Any) -> Any:
+        """Listen with a context that can be renewed."""
+        return self._reactor.listenSSL(port, factory, self._wrap(contextFactory), *more, **named)
+
+    def adoptStreamPort(self, descriptor: int, family: Any, factory: Any) -> Any:
+        """Listen on a socket that was handed over.
+
+        :raises OSError: It is a UNIX socket whose permissions this reactor would change, and which it would
+            remove in the end (twisted#10261).
+        """
+        if family == getattr(socket, "AF_UNIX", None) and not getattr(self._reactor, "keepsPaths", False):
+            raise OSError(
+                errno.EOPNOTSUPP,
+                "a UNIX socket can be handed over to the uvloop reactor only: install uvloop",
+            )
+        return self._reactor.adoptStreamPort(descriptor, family, factory)
+
+
+class _Rehearsal:
+    """A reactor that only tries whether it could listen.
+
+    :param held: Keeps what was bound, so that no two endpoints can have the same port.
+    """
+
+    def __init__(
+        self, reactor: Any, contexts: Callable[[Any], Any], held: contextlib.ExitStack | None = None
+    ) -> None:
+        self._reactor = reactor
+        self._contexts = contexts
+        self._held = held or contextlib.ExitStack()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
+        """Bind the port."""
+        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
+        trial = self._held.enter_context(socket.socket(family, socket.SOCK_STREAM))
+        if os.name == "posix":
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        trial.bind((interface, port))
+        trial.listen(1)  # or another could still bind it
+
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> None:
+        """The same, once the context can be made."""
+        self._contexts(contextFactory)
+        self.listenTCP(port, factory, backlog, interface)
+
+    def listenUNIX(self, address: str, factory: Any, *more: Any, **named: Any) -> None:
+        """Look whether the path is free, or left behind."""
+        folder = os.path.dirname(os.path.abspath(address))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}")
+        if not os.path.exists(address):
+            return
+        if not stat.S_ISSOCK(os.stat(address).st_mode):
+            raise FileExistsError(errno.EEXIST, f"{address} is there, and is not a socket")
+        with (
+            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial,
+            contextlib.suppress(ConnectionRefusedError),
+        ):
+            trial.connect(address)
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+    def adoptStreamPort(self, descriptor: int, *more: Any) -> None:
+        """Whoever handed it to us has bound it."""
+
+
+class Endpoint:
+    """One ``--port``.
+
+    :param text: An endpoint string such as ``tcp:8080``.
+    :param clients: What clients of ``ssl:`` ports must show.
+    :raises BadEndpoint: It cannot be read, or its key or certificate cannot.
+    """
+
+    def __init__(self, reactor: Any, text: str, clients: ClientCertificates | None = None) -> None:
+        self.text = text
+        self._reactor = reactor
+        self._clients = clients
+        self._contexts: list[_RenewableContext] = []
+        self._inner = self._parse(_Between(reactor, self._renewable))
+
+    def _parse(self, reactor: Any) -> Any:
+        try:
+            return serverFromString(reactor, _deepened(self.text))
+        except (SSL.Error, crypto.Error, VerifyError) as error:
+            raise BadEndpoint(
+                f"{self.text}: the key or certificate cannot be used ({_reason(error)})"
+            ) from None
+        except OSError as error:
+            raise BadEndpoint(f"{self.text}: {error.filename or ''}: {error.strerror or error}") from None
+        except Exception as error:
+            # Twisted raises whatever its parsers stumble over.
+            why = " ".join(str(error).split()) or type(error).__name__
+            raise BadEndpoint(
+                f"{self.text!r} is not an endpoint ({why}): it must be like tcp:8080, "
+                "ssl:8443:privateKey=key.pem:certKey=cert.pem or unix:/run/wsapp.sock"
+            ) from None
+
+    def _renewable(self, inner: Any) -> _RenewableContext:
+        context = _RenewableContext(inner, self._clients)
+        self._contexts.append(context)
+        return context
+
+    def rehearse(self, held: contextlib.ExitStack) -> None:
+        """Try whether it could be listened on.
+
+        :param held: Keeps the port bound until it is closed.
+        :raises BadEndpoint: It could not.
+        """
+        if self.text.startswith(("systemd:", "fd:")):
+            return  # descriptors can be adopted once only
+        self.listenBy(_Rehearsal(self._reactor, lambda inner: _RenewableContext(inner, self._clients), held))
+
+    def listenBy(self, reactor: Any) -> None:
+        """Listen on something in the reactor's place, that does so at once or fails at once.
+
+        :raises BadEndpoint: It fails.
+        """
+        failures: list[Failure] = []
+        self._parse(reactor).listen(None).addErrback(self._refused).addErrback(failures.append)
+        for failure in failures:
+            failure.raiseException()
+
+    def _refused(self, failure: Failure) -> NoReturn:
+        error = failure.value
+        if isinstance(error, BadEndpoint):
+            raise error
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            why = "the port is in use: stop what uses it, or choose another"
+        elif isinstance(error, (SSL.Error, crypto.Error)):
+            why = f"the key or certificate cannot be used ({_reason(error)})"
+        else:
+            why = str(getattr(error, "strerror", None) or error)
+            cause = getattr(error, "socketError", None)
+            if cause is not None:
+                why = str(cause)
+        raise BadEndpoint(f"{self.text}: {why}")
+
+    def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
+        """Listen; fails with :exc:`BadEndpoint`."""
+        listening: Deferred[IListeningPort] = self._inner.listen(factory)
+        return listening.addErrback(self._refused)
+
+    def renew(self) -> None:
+        """Read the key and certificate again; what cannot be read keeps the old ones, with one log line."""
+        if not self._contexts:
+            return
+
+        def take(inner: Any) -> None:
+            for context in self._contexts:
+                context.renew(inner)
+
+        try:
+            self.listenBy(_Renewal(self._reactor, take))
+        except BadEndpoint as error:
+            _log.error("kept the old certificate: {error}", error=error)
+        else:
+            _log.info("{endpoint}: read the certificate again", endpoint=self.text)
+
+
+class _Renewal(_Rehearsal):
+    """A reactor that only takes the context."""
+
+    def listenSSL(
+        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
+    ) -> None:
+        """Hand it over."""
+        self._contexts(contextFactory)
+
+    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
+        """Nothing to do."""
+
+
+def _reason(error: Exception) -> str:
+    reasons = error.args[0] if error.args else []
+    if isinstance(reasons, list):
+        return "; ".join(entry[-1] for entry in reasons) or "unknown"
+    return str(reasons).rstrip(".")

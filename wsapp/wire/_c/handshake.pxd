@@ -1,0 +1,3 @@
+cdef class Accepted:
+    cdef readonly bytes head
+    cdef readonly object deflation, challenge
