@@ -4,6 +4,7 @@ The byte path is compiled by Cython, from the same sources that run uncompiled, 
 compiler; where there is none the package is built without, and says so.
 """
 
+import os
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -57,14 +58,29 @@ def extensions() -> list[Extension]:
 
 
 class BuildOrGoOn(build_ext):
-    """Compiles what it can."""
+    """Compiles what it can, on all cores."""
+
+    def finalize_options(self) -> None:
+        """Fill in what nobody has asked for."""
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+    def build_extensions(self) -> None:
+        """Compile all modules."""
+        # Half of the time goes into what only debuggers read, which Python's own flags ask for.
+        if self.compiler.compiler_type == "unix" and "CFLAGS" not in os.environ:
+            for extension in self.extensions:
+                extension.extra_compile_args.append("-g0")
+        super().build_extensions()
 
     def build_extension(self, extension: Extension) -> None:
         """Compile one module, or say that it could not be."""
         try:
             super().build_extension(extension)
         except Exception as error:
-            print(f"wsapp: {extension.name} could not be compiled, so plain Python is used instead: {error}")
+            # In one piece: another thread may have something to say, too.
+            said = f"wsapp: {extension.name} could not be compiled, so plain Python is used instead: {error}"
+            print(f"{said}\n", end="")
 
 
 setup(
