@@ -1,4 +1,5 @@
 # wsapp in an image of its own: the wheel is built in a stage that has a compiler, and runs in one that has none.
+# Listing the applications once writes down which plugins there are, which the user below could not.
 #
 #   docker build -t wsapp .
 #   docker run --rm -p 8080:8080 wsapp
@@ -14,12 +15,13 @@ WORKDIR /src
 COPY setup.py pyproject.toml MANIFEST.in README.rst CHANGELOG.rst LICENSE ./
 COPY wsapp wsapp
 COPY twisted twisted
-RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[redis]'
+RUN pip wheel --no-cache-dir --wheel-dir /wheels '.[redis,admin]'
 
 FROM python:${PYTHON}-slim
 RUN --mount=type=bind,from=build,source=/wheels,target=/wheels \
     pip install --no-cache-dir --no-index /wheels/*.whl \
     && python -c 'import wsapp; assert wsapp.accelerated' \
+    && twistd wsapp --list-apps \
     && useradd --system --no-create-home --uid 10001 wsapp
 ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /srv

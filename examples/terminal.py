@@ -2,7 +2,8 @@
 
 Make the keys first, then for each visit a link, which is good for a minute::
 
-    python -c "import secrets; print(secrets.token_urlsafe(32))" > keys && chmod 600 keys
+    touch keys && chmod 600 keys
+    python -c "import secrets; print(secrets.token_urlsafe(32))" >> keys
     python examples/terminal.py keys
 
 Who has a shell can do all that its user can.  So this answers to this machine alone, and to nobody without a
@@ -140,6 +141,8 @@ class Terminal(App):
     def __init__(self, keys: str, shell: str = os.environ.get("SHELL", "/bin/sh")) -> None:
         super().__init__()
         self.keys = Keys.fromFile(keys)
+        if os.stat(keys).st_mode & 0o077:
+            raise ValueError(f"{keys} may be read by others, who could get a shell by it: chmod 600 {keys}")
         self.shell = shell
         self.shells: set[Shell] = set()
 

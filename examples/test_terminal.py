@@ -80,9 +80,20 @@ class TerminalTests(SynchronousTestCase):
     def setUp(self) -> None:
         keys = Path(self.mktemp())
         keys.write_text(KEY)
+        keys.chmod(0o600)
         self.reactor = Reactor()
         self.server = TestServer(Terminal(keys=str(keys)), clock=self.reactor)
         self.addCleanup(self.finish)
+
+    def test_keysOfOthers(self) -> None:
+        """Keys that others may read are no keys to a shell."""
+        keys = Path(self.mktemp())
+        keys.write_text(KEY)
+        keys.chmod(0o640)
+        error = self.assertRaises(ValueError, Terminal, keys=str(keys))
+        self.assertEqual(
+            str(error), f"{keys} may be read by others, who could get a shell by it: chmod 600 {keys}"
+        )
 
     def finish(self) -> None:
         """All ends."""

@@ -47,8 +47,8 @@ ELSEWHERE = {
 
 #: Commands that are not ours: a reader's shell has them.
 OTHERS = {
-    "apt-get", "bash", "cd", "certbot", "curl", "kill", "mkdir", "openssl", "pip", "printf", "python3",
-    "redis-cli", "sphinx-build", "systemctl", "tail", "websockets", "journalctl", ".",
+    "apt-get", "bash", "cd", "certbot", "chmod", "curl", "docker", "journalctl", "kill", "mkdir", "openssl",
+    "pip", "printf", "python3", "redis-cli", "sphinx-build", "systemctl", "tail", "touch", "websockets", ".",
 }  # fmt: skip
 
 

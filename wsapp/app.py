@@ -14,7 +14,7 @@ from wsapp.client import Client, Disconnection, Group, Rooms, User, checked, ide
 from wsapp.request import Request
 
 if TYPE_CHECKING:
-    from twisted.web.resource import IResource
+    from twisted.web.resource import IResource, Resource
 
 __all__ = ["App"]
 
@@ -120,7 +120,7 @@ class App:
             "a hook of {app} failed for client {client}", failure, app=self.name, client=client.id
         )
 
-    def resource(self) -> IResource | None:
+    def resource(self) -> IResource | Resource | None:
         """The application's web pages, served below ``/NAME/``; None for none."""
         return None
 

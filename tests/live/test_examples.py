@@ -320,6 +320,7 @@ class TerminalTests(ExampleTestCase):
         super().setUp()
         self.keys = self.folder() / "keys"
         self.keys.write_text("only for tests, and long enough to be a key\n")
+        self.keys.chmod(0o600)
 
     def link(self, address: str) -> str:
         """:return: What terminal.py prints for its user."""
