@@ -1,4 +1,4 @@
-"""Tests of `wsapp.commands.connect`, in virtual time; in processes it is run by :mod:`tests.live.test_commands`."""
+"""Tests of `wsapp.commands.connect`, in virtual time; processes are in :mod:`tests.live.test_commands`."""
 
 # Trial's assertions have no annotations.
 # mypy: allow-untyped-calls

@@ -76,10 +76,10 @@ class ConnectTests(CommandTestCase):
     def test_enough(self) -> None:
         """Who reads the messages ends: so does this, quietly, as others do in front of ``head``."""
         _, port = self.serve()
+        url = f"ws://localhost:{port}/"
         given = "".join(f"line {number}\n" for number in range(5000))
         ended = subprocess.run(
-            ["bash", "-c", '"$@" | head -1; exit ${PIPESTATUS[0]}', "", *COMMAND, "connect"]
-            + [f"ws://localhost:{port}/"],
+            ["bash", "-c", '"$@" | head -1; exit ${PIPESTATUS[0]}', "", *COMMAND, "connect", url],
             input=given,
             env=environment(),
             capture_output=True,
@@ -91,6 +91,7 @@ class ConnectTests(CommandTestCase):
     def test_streams(self) -> None:
         """Standard streams that are not there, cannot be written or read, or would be of another encoding."""
         _, port = self.serve()
+        url = f"ws://localhost:{port}/"
         for how, status, out, err in (
             ("<&-", 0, "", ""),
             (">&-", 0, "", ""),
@@ -100,8 +101,7 @@ class ConnectTests(CommandTestCase):
             ("0>/dev/null", 1, "", "wsapp: the input cannot be read: Bad file descriptor\n"),
         ):
             ended = subprocess.run(
-                ["bash", "-c", f'"$@" {how}', "", *COMMAND, "connect", "--wait", "0.3"]
-                + [f"ws://localhost:{port}/"],
+                ["bash", "-c", f'"$@" {how}', "", *COMMAND, "connect", "--wait", "0.3", url],
                 input="grün\n".encode(),
                 env={**environment(), "PYTHONIOENCODING": "ascii"},
                 capture_output=True,

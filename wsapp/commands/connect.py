@@ -59,7 +59,7 @@ async def _talk(reactor: Any, read: argparse.Namespace, options: dict[str, Any])
     except ConnectFailed as error:
         conversation.problem(str(error))
         raise SystemExit(3) from None
-    # Python's input() is for two terminals: with others it holds a lock that a thread left at exit would keep.
+    # With anything but two terminals input() holds a lock, which the thread that is left at exit would keep.
     interactive = sys.stdin is not None and sys.stdin.isatty() and conversation.shown
     conversation.begin(connection, interactive)
     closed = await connection.whenClosed()

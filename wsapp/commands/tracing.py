@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from typing import Any
+
 from wsapp.limits import Limits
 from wsapp.outgoing.dialing import Dialing
 from wsapp.wire.asking import Agreement, Asking
