@@ -280,6 +280,27 @@ class LoadTests(CommandTestCase):
             self.assertRegex(out, r"there and back: least .*, 50 % .*, 99\.9 % .*, most ")
             self.assertIn("##", out)
 
+    def test_interrupted(self) -> None:
+        """Ctrl-C ends it with the report of what was measured, and a status that says so."""
+        _, port = self.serve()
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen(
+            [*COMMAND, "load", "--clients", "3", "--seconds", "600", f"ws://localhost:{port}/"],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+        )
+        os.close(theirs)
+        seen = b""
+        while not re.search(rb"[1-9][0-9,]* messages", seen):
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 130)
+        self.assertRegex(out, r"3 clients, 32 bytes, \S+ s: [0-9,]+ messages, [0-9,]+ a second\n")
+
     def test_refuses(self) -> None:
         """Another machine, unless it is named twice; a server that does not echo; none."""
         status, _, err = self.run_("load", "ws://example.com/")

@@ -90,7 +90,7 @@ class AttemptTests(ReconnectingCase):
         self.end(client)
 
     def test_closedAtOnce(self) -> None:
-        """So does each connection that the server ends at once; one that lasts makes the delays short again."""
+        """So does a connection that the server ends at once; one that lasts makes the delays short again."""
         client = self.start(delay=1, maxDelay=60)
         gaps = []
         for lasted in (*[0] * 9, 9, 11, 0):

@@ -23,6 +23,7 @@ exit status:
   1  the connection ended otherwise; the server does not echo (load); the folder is there (new)
   2  the command line cannot be understood
   3  there was no connection
+  130  interrupted, by Ctrl-C (load)
 """
 
 
