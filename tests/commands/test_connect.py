@@ -115,6 +115,29 @@ class InputTests(TalkCase):
         self.assertEqual(self.end(talk), 1)
         self.assertEqual(self.err.getvalue(), "wsapp: the input cannot be read: Bad file descriptor\n")
 
+    def test_closing(self) -> None:
+        """Where a line cannot be sent any more, that is said once, and no other is read."""
+        ours, theirs = os.pipe()
+        os.write(theirs, b"a\nb\nc\n")
+        os.close(theirs)
+        given = mock.Mock()
+        given.fileno.return_value = ours
+        self.addCleanup(os.close, ours)
+        taken = []
+
+        def call(reactor: Any, send: Any, text: str) -> Any:
+            taken.append(text)
+            if text == "b":
+                self.way.line.give(self.way.line.sender.close(4000, ""))
+            return self.successResultOf(send(text))
+
+        with mock.patch("wsapp.commands.connect.blockingCallFromThread", call):
+            talk = self.talk(io.StringIO(), given)
+        self.assertEqual(taken, ["a", "b"])
+        self.assertEqual(self.err.getvalue(), "wsapp: the connection is closing\n")
+        self.way.line.lose()
+        self.assertEqual(talk.ended(self.successResultOf(self.connection.whenClosed())), 1)
+
     def test_fault(self) -> None:
         """A fault of our own ends it too, and can be seen."""
         given = mock.Mock()

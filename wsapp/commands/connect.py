@@ -235,13 +235,11 @@ class Talk:
     # From a pipe
 
     def _piped(self) -> None:
-        assert self._connection is not None
         # None, where the process was given none, is as good as an empty one.
         for line in lines(sys.stdin.fileno()) if sys.stdin is not None else ():
             text = line.removesuffix(b"\r").decode("utf-8", "replace")
             # Back-pressure: the next line is read when this one has room.
-            blockingCallFromThread(self._reactor, self._send, text)  # type: ignore[arg-type]
-            if self._over or self._connection.leaving:
+            if not blockingCallFromThread(self._reactor, self._send, text):  # type: ignore[arg-type]
                 return
         self._reactor.callFromThread(self._inputEnded)
 
@@ -253,15 +251,17 @@ class Talk:
         assert self._connection is not None
         self._connection.close()
 
-    def _send(self, message: str | bytes) -> Deferred[None]:
+    def _send(self, message: str | bytes) -> Deferred[bool]:
+        """:return: Whether it is on its way, once there is room for more."""
         assert self._connection is not None
-        return self._connection.send(message).addErrback(self._unsent)
+        return self._connection.send(message).addCallbacks(lambda _: True, self._unsent)
 
-    def _unsent(self, failure: Failure) -> None:
+    def _unsent(self, failure: Failure) -> bool:
         failure.trap(WsappError)
         assert self._connection is not None
         if not (self._over or self._connection.leaving):
             self.problem(failure.getErrorMessage())
+        return False
 
     # From a person
 
