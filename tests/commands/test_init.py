@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -60,6 +61,18 @@ class ArgumentTests(SynchronousTestCase):
             ("--size", "17m"),
         ):
             self.wrong("load", "ws://localhost/", option, value)
+
+    def test_secrets(self) -> None:
+        """No error shows a password, wherever the mistake is."""
+        for arguments in (["wss:/u:secret@h/"], ["ws://h/", "ws://u:secret@h/"], ["u:secret@h"]):
+            self.assertNotIn("secret", self.wrong("connect", *arguments))
+
+    def test_noProxy(self) -> None:
+        """An empty one is none, whatever the environment says."""
+        for arguments, proxy in (([], True), (["--proxy", ""], None), (["--proxy", "http://p"], "http://p")):
+            with mock.patch("twisted.internet.task.react", side_effect=SystemExit) as react:
+                self.assertRaises(SystemExit, main, ["connect", "ws://h/", *arguments])
+            self.assertEqual(react.call_args.args[1][1]["proxy"], proxy)
 
     def test_help(self) -> None:
         """Each command's, with its exit status."""

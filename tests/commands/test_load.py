@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import argparse
+import io
 from typing import Any
+from unittest import mock
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.task import Clock
 
 from tests.outgoing.world import ClientCase
 from wsapp import App
 from wsapp.apps.echo import Echo
-from wsapp.commands.load import Run, isOwn
+from wsapp.commands.load import Run, isOwn, load
 from wsapp.outgoing.dialing import Dialing
 
 
@@ -87,6 +92,109 @@ class RunTests(ClientCase):
         run.begin()
         self.way.line.lose()
         self.assertIn("1006", run.trouble or "")
+
+
+class Reactor(Clock):
+    """Time, and a process that can be stopped."""
+
+    def addSystemEventTrigger(self, phase: str, event: str, stop: Any) -> None:
+        self.stop = stop
+
+
+class Fleeting(App):
+    """Answers once."""
+
+    def onMessage(self, client: Any, message: Any) -> None:
+        if client.data is None:
+            client.data = "answered"
+            client.send(message)
+
+
+class LoadTests(ClientCase):
+    """The command, from its arguments to its exit status."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.clock = self.reactor = Reactor()
+        self.out, self.err = io.StringIO(), io.StringIO()
+
+    def begin(self, options: Any = None, **arguments: Any) -> Any:
+        """Call it."""
+        given = {"url": "ws://localhost/", "proxy": None, "host": None, "size": 20, "rate": None}
+        read = argparse.Namespace(**{**given, "clients": 3, "timeout": 30, "seconds": 2, **arguments})
+        with mock.patch("sys.stdout", self.out), mock.patch("sys.stderr", self.err):
+            return load(self.reactor, read, options or {"endpoint": self.way})
+
+    def step(self, seconds: float) -> None:
+        """As in RunTests."""
+        for _ in range(round(seconds * 20)):
+            self.clock.advance(0.05)
+            for bridge in self.bridges:
+                for _ in range(3):
+                    bridge.pump()
+
+    def ended(self, loading: Any) -> int:
+        """The exit status."""
+        self.advance(1)
+        code = self.failureResultOf(loading, SystemExit).value.code
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        return int(code)
+
+    def test_good(self) -> None:
+        """A report, and 0."""
+        self.serve(Echo())
+        loading = self.begin()
+        self.step(2.5)
+        self.assertEqual(self.ended(loading), 0)
+        self.assertRegex(self.out.getvalue(), "3 clients, 20 bytes, 2 s: [0-9]+ messages")
+        self.assertEqual(self.err.getvalue(), "")
+
+    def test_interrupted(self) -> None:
+        """The report of the time that there was, and 130."""
+        self.serve(Echo())
+        loading = self.begin(seconds=20)
+        self.step(3)
+        stopped = self.reactor.stop()
+        self.step(0.5)
+        self.assertEqual(self.ended(loading), 130)
+        self.successResultOf(stopped)
+        self.assertRegex(self.out.getvalue(), r"3 clients, 20 bytes, 2\.95 s: [0-9]+ messages")
+
+    def test_interruptedEarly(self) -> None:
+        """Nothing to report."""
+        self.way.answers = [Deferred() for _ in range(500)]
+        loading = self.begin(clients=500)
+        self.reactor.stop()
+        self.assertEqual(self.ended(loading), 130)
+        self.assertEqual((self.out.getvalue(), self.err.getvalue()), ("", "wsapp: interrupted\n"))
+        self.assertEqual(self.way.attempts, 50)
+
+    def test_answersOnce(self) -> None:
+        """A server that stops answering does not echo."""
+        self.serve(Fleeting())
+        loading = self.begin()
+        self.step(8)
+        self.assertEqual(self.ended(loading), 1)
+        self.assertIn("2 s: 3 messages", self.out.getvalue())
+        self.assertEqual(self.err.getvalue(), "wsapp: 3 of 3 clients have got no answer any more\n")
+
+    def test_proxy(self) -> None:
+        """Of the loopback only one that is named."""
+        for url, named, used in (
+            ("ws://localhost/", None, None),
+            ("ws://127.0.0.1/", None, None),
+            ("ws://localhost/", "http://named:1", "named:1"),
+            ("ws://example.com/", None, "environment:1"),
+        ):
+            read = {"proxy": named, "host": "example.com", "clients": 1}
+            options = {"proxy": True if named is None else named}
+            with (
+                mock.patch.dict("os.environ", {"HTTP_PROXY": "environment:1"}, clear=True),
+                mock.patch("wsapp.commands.load.dial", side_effect=RuntimeError) as dial,
+            ):
+                self.failureResultOf(self.begin(url=url, options=options, **read), RuntimeError)
+            proxy = dial.call_args.args[0].proxyURL
+            self.assertEqual(proxy and proxy.authority, used, url)
 
 
 class HostTests(ClientCase):

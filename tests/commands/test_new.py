@@ -8,10 +8,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
+import unittest
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from twisted.trial.unittest import SynchronousTestCase
 
+import wsapp.testing  # noqa: F401 (what is written imports it, and must not import another one)
 from wsapp.commands.new import files, new
 
 
@@ -48,6 +53,19 @@ class NewTests(SynchronousTestCase):
         self.assertEqual((status, err), (1, "wsapp: chat cannot be written: File exists\n"))
         self.assertEqual(Path("chat/chat.py").read_text(), "mine")
 
+    def test_clash(self) -> None:
+        """Whatever the application is called, its test is one, and of it."""
+        for name in ("test_server", "synchronous_test_case", "app", "testing", "unit_test"):
+            self.assertEqual(self.run_(name)[0], 0, name)
+            made: dict[str, Any] = {"__name__": f"test_{name}"}
+            with mock.patch("sys.path", [str(Path(name)), *sys.path]), mock.patch.dict("sys.modules"):
+                exec((Path(name) / f"test_{name}.py").read_text(), made)
+            cases = [one for one in made.values() if isinstance(one, type)]
+            self.assertEqual(len(cases), 1, name)
+            result = unittest.TestResult()
+            cases[0]("test_allHear").run(result)
+            self.assertTrue(result.testsRun == 1 and result.wasSuccessful(), (name, result.errors))
+
     def test_names(self) -> None:
         """What cannot be a module's name, or is another's."""
         for name in (
@@ -59,6 +77,11 @@ class NewTests(SynchronousTestCase):
             "class",
             "json",
             "twisted",
+            "zope",
+            "idna",
+            "attr",
+            "hyperlink",
+            "constantly",
             "wsapp",
             "test",
             "a" * 51,

@@ -10,6 +10,7 @@ from tests.wire.case import Case
 from tests.wire.machines import cut, frame
 from wsapp.commands.tracing import Frames, traced
 from wsapp.outgoing import dial
+from wsapp.wire.frames import LARGE
 
 STREAM = (
     frame(1, b"Hello", key=None)
@@ -53,7 +54,7 @@ class FramesTests(Case):
 class TracedTests(ClientCase):
     """Both ways of a connection."""
 
-    def trace(self, version: str) -> tuple[list[str], list[str]]:
+    def trace(self, version: str, message: str = "Hello") -> tuple[list[str], list[str]]:
         """What is told of a short conversation with an echo."""
         from wsapp.apps.echo import Echo
 
@@ -61,14 +62,14 @@ class TracedTests(ClientCase):
         sent: list[str] = []
         received: list[str] = []
         dialing = traced(sent.append, received.append)(
-            "ws://example.com/", version=version, endpoint=self.way
+            "ws://example.com/", version=version, endpoint=self.way, compression="off"
         )
         dialed = dial(dialing, None, self.clock, dialing.terms(self.clock), 30, lambda: None)
         self.settle()
         connection = self.successResultOf(dialed)
-        connection.send("Hello")
+        connection.send(message)
         self.settle()
-        self.assertEqual(self.successResultOf(connection.receive()), "Hello")
+        self.assertEqual(self.successResultOf(connection.receive()), message)
         connection.close(1000, "bye")
         self.advance(1)
         return sent, received
@@ -78,6 +79,11 @@ class TracedTests(ClientCase):
         sent, received = self.trace("13")
         self.assertEqual(sent, ["text, 5 bytes, masked", "close, 5 bytes, masked"])
         self.assertEqual(received, ["text, 5 bytes", "close, 2 bytes"])  # the code alone
+
+    def test_large(self) -> None:
+        """Messages that leave in pieces are listed as others are."""
+        self.assertEqual(self.trace("13", "x" * LARGE)[0][0], "text, 16,384 bytes, masked")
+        self.assertEqual(self.trace("hixie-76", "x" * LARGE)[0][0], "16,386 bytes")
 
     def test_hixie(self) -> None:
         """Bytes, where frames have no headers."""

@@ -73,6 +73,43 @@ class ConnectTests(CommandTestCase):
             )
             self.assertEqual(ended, (0, "one\ngrün\nlast\n", ""), version)
 
+    def test_enough(self) -> None:
+        """Who reads the messages ends: so does this, quietly, as others do in front of ``head``."""
+        _, port = self.serve()
+        url = f"ws://localhost:{port}/"
+        given = "".join(f"line {number}\n" for number in range(5000))
+        ended = subprocess.run(
+            ["bash", "-c", '"$@" | head -1; exit ${PIPESTATUS[0]}', "", *COMMAND, "connect", url],
+            input=given,
+            env=environment(),
+            capture_output=True,
+            timeout=LIMIT,
+            text=True,
+        )
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "line 0\n", ""))
+
+    def test_streams(self) -> None:
+        """Standard streams that are not there, cannot be written or read, or would be of another encoding."""
+        _, port = self.serve()
+        url = f"ws://localhost:{port}/"
+        for how, status, out, err in (
+            ("<&-", 0, "", ""),
+            (">&-", 0, "", ""),
+            ("2>&-", 0, "grün\n", ""),
+            ("<&- >&- 2>&-", 0, "", ""),
+            (">/dev/full", 1, "", "wsapp: the output cannot be written: No space left on device\n"),
+            ("0>/dev/null", 1, "", "wsapp: the input cannot be read: Bad file descriptor\n"),
+        ):
+            ended = subprocess.run(
+                ["bash", "-c", f'"$@" {how}', "", *COMMAND, "connect", "--wait", "0.3", url],
+                input="grün\n".encode(),
+                env={**environment(), "PYTHONIOENCODING": "ascii"},
+                capture_output=True,
+                timeout=LIMIT,
+            )
+            shown = (ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+            self.assertEqual(shown, (status, out, err), how)
+
     def test_manyLines(self) -> None:
         """As fast as the server takes them, and all of them."""
         _, port = self.serve()
@@ -172,6 +209,26 @@ class ConnectTests(CommandTestCase):
             see(answer)
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0)
 
+    def test_typedIntoFile(self) -> None:
+        """At a terminal whose output goes to a file it is as in a pipe, and ends as it should."""
+        _, port = self.serve()
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen(
+            [*COMMAND, "connect", "--wait", "0.3", f"ws://localhost:{port}/"],
+            env=environment(),
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        os.close(theirs)
+        os.write(ours, b"hello\n")
+        assert process.stdout is not None
+        self.assertEqual(process.stdout.readline(), b"hello\n")
+        process.send_signal(signal.SIGINT)  # the thread that reads is left in the midst of that
+        self.assertEqual(process.communicate(timeout=LIMIT), (b"", b""))
+        self.assertEqual(process.returncode, 0)
+
     def test_interrupted(self) -> None:
         """Ctrl-C takes leave in order."""
         _, port = self.serve()
@@ -222,6 +279,27 @@ class LoadTests(CommandTestCase):
             self.assertRegex(out, r"10 clients, 32 bytes, 1\S* s: [0-9,]+ messages, [0-9,]+ a second\n")
             self.assertRegex(out, r"there and back: least .*, 50 % .*, 99\.9 % .*, most ")
             self.assertIn("##", out)
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C ends it with the report of what was measured, and a status that says so."""
+        _, port = self.serve()
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen(
+            [*COMMAND, "load", "--clients", "3", "--seconds", "600", f"ws://localhost:{port}/"],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            text=True,
+        )
+        os.close(theirs)
+        seen = b""
+        while not re.search(rb"[1-9][0-9,]* messages", seen):
+            seen += os.read(ours, 4096)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=LIMIT)
+        self.assertEqual(process.returncode, 130)
+        self.assertRegex(out, r"3 clients, 32 bytes, \S+ s: [0-9,]+ messages, [0-9,]+ a second\n")
 
     def test_refuses(self) -> None:
         """Another machine, unless it is named twice; a server that does not echo; none."""

@@ -132,18 +132,18 @@ class OpeningTests(ClientCase):
     def test_silentServer(self) -> None:
         """One that takes the connection and says nothing, or not all."""
         for said in (b"", b"HTTP/1.1 101 Swi"):
-            dialed = self.dial(limits=Limits(handshakeTimeout=3))
+            dialed = self.dial(timeout=60)
             self.way.line.give(said)
-            self.advance(2.9)
+            self.advance(59.9)
             self.assertNoResult(dialed)
-            self.advance(0.5)
+            self.advance(0.2)
             self.failureResultOf(dialed, ConnectTimeout)
             self.assertEqual(self.way.line.transport.ended, "abort")
             self.way.line.lose()
 
     def test_endlessRefusal(self) -> None:
         """A refusal whose body does not end is told with what there is of it."""
-        dialed = self.dial(limits=Limits(handshakeTimeout=3))
+        dialed = self.dial(timeout=3)
         self.way.line.give(b"HTTP/1.1 500 Oh\r\n\r\nwell")
         self.advance(3.5)
         self.assertEqual(self.failureResultOf(dialed, HandshakeRefused).value.body, b"well")

@@ -9,7 +9,7 @@ import itertools
 from typing import Any
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionLost, ConnectionRefusedError
+from twisted.internet.error import ConnectionDone, ConnectionLost, ConnectionRefusedError
 
 from tests.outgoing.world import ClientCase
 from wsapp.errors import ConnectFailed, ConnectionClosed, SendBufferFull
@@ -58,10 +58,11 @@ class AttemptTests(ReconnectingCase):
     """When it connects."""
 
     def test_comesBack(self) -> None:
-        """After an end of any kind, a while later."""
+        """After an end of any kind, a while later; not longer after the next one, where it had lasted."""
         client = self.start()
         self.accept()
-        for lines, reason in ((2, ConnectionLost), (3, ConnectionLost)):
+        for lines, reason in ((2, ConnectionLost), (3, ConnectionDone)):
+            self.advance(11)
             self.way.line.lose(reason)
             self.assertIsNone(client.connection)
             self.advance(0.9)
@@ -86,6 +87,25 @@ class AttemptTests(ReconnectingCase):
         self.assertEqual(gaps, sorted(gaps))
         self.assertGreater(gaps[2], gaps[0])
         self.assertAlmostEqual(gaps[-1], 10, delta=0.5)
+        self.end(client)
+
+    def test_closedAtOnce(self) -> None:
+        """So does a connection that the server ends at once; one that lasts makes the delays short again."""
+        client = self.start(delay=1, maxDelay=60)
+        gaps = []
+        for lasted in (*[0] * 9, 9, 11, 0):
+            self.accept()
+            self.advance(lasted)
+            line = self.way.line
+            line.give(line.sender.close(1013, ""))
+            self.settle()
+            line.lose()
+            ended = self.clock.seconds()
+            while self.way.line is line:
+                self.advance(0.25)
+            gaps.append(self.clock.seconds() - ended)
+        for gap, expected in zip(gaps, [*(1.5**n for n in range(1, 11)), 1.5, 1.5**2], strict=True):
+            self.assertTrue(expected <= gap <= expected + 0.25, (gap, expected))
         self.end(client)
 
     def test_refusedCounts(self) -> None:
@@ -185,12 +205,46 @@ class ReceiveTests(ReconnectingCase):
             self.accept()
             self.way.line.say(text)
             self.way.line.lose(ConnectionLost)
-            self.advance(2)
+            self.advance(3)
         self.accept()
         self.assertEqual(got, ["a", "b"])
         self.assertNoResult(running)
         self.end(client)
         self.successResultOf(running)
+
+    def test_startedAgain(self) -> None:
+        """Another start, and messages come as before, after what had come and was not taken."""
+        client = self.start()
+        for text in "ab":
+            self.accept()
+            self.way.line.say(text)
+            self.end(client)
+            client.startService()
+            self.settle()
+        self.accept()
+        self.way.line.say("c")
+        self.assertEqual([self.successResultOf(client.receive()) for _ in "abc"], ["a", "b", "c"])
+        self.end(client)
+        self.failureResultOf(client.receive(), ConnectionClosed)
+
+    def test_startedWhileStopping(self) -> None:
+        """The end of the last connection is not the end of the next one."""
+        client = self.start()
+        self.accept()
+        stopped = client.stopService()
+        client.startService()
+        self.settle()
+        first, second = self.way.lines
+        second.accept()
+        first.give(first.sender.close(1000, ""))
+        first.lose()
+        self.settle()
+        self.successResultOf(stopped)
+        waiting = client.receive()
+        second.say("x")
+        self.settle()
+        self.assertEqual(self.successResultOf(waiting), "x")
+        self.end(client)
 
     def test_hooks(self) -> None:
         """Each connection has them called."""

@@ -19,6 +19,13 @@ RIGHT = {
     "ws://ann@h/": WebSocketURL(False, "h", 80, "/", ("ann", "")),
     "ws://ann:p%40ss:w%C3%B6rd@h/": WebSocketURL(False, "h", 80, "/", ("ann", "p@ss:wörd")),
     "ws://bücher.example/ä?ö=%20": WebSocketURL(False, "xn--bcher-kva.example", 80, "/%C3%A4?%C3%B6=%20"),
+    "ws://my_service:8080/": WebSocketURL(False, "my_service", 8080, "/"),
+    "wss://_a.r3---sn-x.b-.example./": WebSocketURL(True, "_a.r3---sn-x.b-.example.", 443, "/"),
+    f"ws://{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 61}/": WebSocketURL(
+        False, f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 61}", 80, "/"
+    ),
+    "ws://127.0.0.1:1/": WebSocketURL(False, "127.0.0.1", 1, "/"),
+    "ws://１２７.0.0.1/": WebSocketURL(False, "127.0.0.1", 80, "/"),
     "ws+unix:/run/app.sock": WebSocketURL(False, "localhost", 80, "/", None, "/run/app.sock"),
     "ws+unix:/run/app.sock:/chat?x=1": WebSocketURL(
         False, "localhost", 80, "/chat?x=1", None, "/run/app.sock"
@@ -49,6 +56,17 @@ WRONG = [
     "ws://ho%0d%0ast/",
     "ws://ho%20st/",
     "ws://-host-/",
+    "ws://a.-b/",
+    "ws://a..b/",
+    "ws://.a/",
+    "ws://./",
+    f"ws://{'a' * 64}.example/",
+    f"ws://{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 62}/",
+    "ws://123/",
+    "ws://1_2/",
+    "ws://1.2.3/",
+    "ws://1.2.3.256/",
+    "ws://a.1/",
     "ws://\udc80/",
     "ws+unix:relative",
     "ws+unix:",
@@ -85,6 +103,9 @@ class ParseTests(Case):
             "ws://ann:secret@host:0/",
             "http://ann:secret@host/",
             "ws://ann:sec/secret@host/",
+            "wss:/ann:secret@host/",
+            "wss:ann:secret@host/",
+            "ann:secret@host",
         ):
             self.assertNotIn("secret", str(self.raised(ValueError, parseURL, text)))
         url = parseURL("ws://ann:secret@host/")

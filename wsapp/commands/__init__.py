@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import wsapp
 from wsapp.quantities import parseCount, parseSeconds, parseSize
+from wsapp.wire.url import hidden
 
 __all__ = ["main", "parser"]
 
@@ -22,7 +23,15 @@ exit status:
   1  the connection ended otherwise; the server does not echo (load); the folder is there (new)
   2  the command line cannot be understood
   3  there was no connection
+  130  interrupted, by Ctrl-C (load)
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    """One whose errors show no password, whichever word it stands in."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(" ".join(hidden(word) for word in message.split(" ")))
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -100,7 +109,7 @@ def _connecting(parser: argparse.ArgumentParser) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """What the command line may say."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="wsapp",
         description="WebSockets on the command line. To serve an application: twistd wsapp --help",
         epilog=EXITS,
@@ -183,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "compression": read.compression,
             "limits": wsapp.Limits(maxMessage=int(read.max_message), maxSendBuffer=16 << 20, closeTimeout=5),
             "trustRoot": _authority(read.ca),
-            "proxy": True if read.proxy is None else read.proxy,
+            "proxy": True if read.proxy is None else read.proxy or None,
         }
         Dialing(read.url, **options)
     except (ValueError, OSError) as error:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
@@ -59,12 +59,14 @@ async def _talk(reactor: Any, read: argparse.Namespace, options: dict[str, Any])
     except ConnectFailed as error:
         conversation.problem(str(error))
         raise SystemExit(3) from None
-    conversation.begin(connection, sys.stdin.isatty())
+    # With anything but two terminals input() holds a lock, which the thread that is left at exit would keep.
+    interactive = sys.stdin is not None and sys.stdin.isatty() and conversation.shown
+    conversation.begin(connection, interactive)
     closed = await connection.whenClosed()
     raise SystemExit(conversation.ended(closed))
 
 
-def lines(descriptor: int) -> Any:
+def lines(descriptor: int) -> Iterator[bytes]:
     """The lines of a file, without their ends, as they come.
 
     Read without the lock of a file object's, which a thread that is left at exit would hold.
@@ -100,7 +102,13 @@ class Talk:
         self._connection: ClientConnection | None = None
         self._leaving: Any = None  # the call that closes, once the input has ended
         self._over = False
+        self._failure: Exception | None = None  # of the input or the output
         self._prompt: Callable[[], str] = str
+
+    @property
+    def shown(self) -> bool:
+        """Whether a person sees the messages."""
+        return self._out.terminal
 
     # The connection's hooks
 
@@ -119,6 +127,11 @@ class Talk:
         self._show(
             self._out, f"< {text}" if self._out.terminal else text, "green" if self._out.terminal else ""
         )
+        if (error := self._out.failure) is not None and not connection.leaving:
+            # Who reads the pipe may have had enough, as `head` has: no reason to complain.
+            if not isinstance(error, BrokenPipeError):
+                self._failed(error, "output cannot be written")
+            connection.close()
 
     # What is shown
 
@@ -128,8 +141,7 @@ class Talk:
             screen.moment("")
         screen.line(text, colour)
         if prompt:
-            sys.stdout.write(prompt)
-            sys.stdout.flush()
+            self._out.write(prompt)
 
     def problem(self, text: str) -> None:
         """Say what went wrong."""
@@ -163,8 +175,7 @@ class Talk:
             )
         # Ctrl-C takes leave too.
         self._reactor.addSystemEventTrigger("before", "shutdown", connection.close)
-        target = self._typed if interactive else self._piped
-        threading.Thread(target=target, name="input", daemon=True).start()
+        threading.Thread(target=self._input, args=(interactive,), name="input", daemon=True).start()
 
     def _handshake(self, connection: ClientConnection) -> None:
         self._show(self._err, f"> GET {connection.url}", "grey")
@@ -178,10 +189,15 @@ class Talk:
         """The connection is over.
 
         :return: The exit status.
+        :raises Exception: What went wrong with the input, where that is our fault.
         """
         self._over = True
         self._prompt = str
         assert self._connection is not None
+        if self._failure is not None:
+            if not isinstance(self._failure, OSError):
+                raise self._failure
+            return 1
         good = self._connection.leaving or (closed.clean and closed.code in (1000, 1001, 1005))
         if self._verbose or self._err.terminal or not good:
             reason = f" {harmless(closed.reason)}" if closed.reason else ""
@@ -189,15 +205,42 @@ class Talk:
             self._show(self._err, f"closed: {closed.code}{reason}{how}", "blue" if good else "red")
         return 0 if good else 1
 
-    # Input from a pipe, in a thread of its own
+    def _failed(self, error: OSError, what: str) -> None:
+        self._failure = self._failure or error
+        self.problem(f"the {what}: {error.strerror}")
+
+    # Input, in a thread of its own
+
+    def _input(self, interactive: bool) -> None:
+        try:
+            if interactive:
+                self._typed()
+            else:
+                self._piped()
+        except Exception as error:
+            self._reactor.callFromThread(self._inputFailed, error)
+
+    def _inputFailed(self, error: Exception) -> None:
+        """Nobody would notice that nothing is read any more: end the process."""
+        assert self._connection is not None
+        if self._over:
+            return
+        if isinstance(error, OSError):
+            self._failed(error, "input cannot be read")
+            self._connection.close()
+        else:
+            self._failure = error
+            self._connection.abort()
+
+    # From a pipe
 
     def _piped(self) -> None:
-        for line in lines(sys.stdin.fileno()):
-            if self._over:
-                return
+        # None, where the process was given none, is as good as an empty one.
+        for line in lines(sys.stdin.fileno()) if sys.stdin is not None else ():
             text = line.removesuffix(b"\r").decode("utf-8", "replace")
             # Back-pressure: the next line is read when this one has room.
-            blockingCallFromThread(self._reactor, self._send, text)  # type: ignore[arg-type]
+            if not blockingCallFromThread(self._reactor, self._send, text):  # type: ignore[arg-type]
+                return
         self._reactor.callFromThread(self._inputEnded)
 
     def _inputEnded(self) -> None:
@@ -208,16 +251,19 @@ class Talk:
         assert self._connection is not None
         self._connection.close()
 
-    def _send(self, message: str | bytes) -> Deferred[None]:
+    def _send(self, message: str | bytes) -> Deferred[bool]:
+        """:return: Whether it is on its way, once there is room for more."""
         assert self._connection is not None
-        return self._connection.send(message).addErrback(self._unsent)
+        return self._connection.send(message).addCallbacks(lambda _: True, self._unsent)
 
-    def _unsent(self, failure: Failure) -> None:
+    def _unsent(self, failure: Failure) -> bool:
         failure.trap(WsappError)
-        if not self._over:
+        assert self._connection is not None
+        if not (self._over or self._connection.leaving):
             self.problem(failure.getErrorMessage())
+        return False
 
-    # Input from a person, in a thread of its own
+    # From a person
 
     def _typed(self) -> None:
         try:
@@ -246,10 +292,10 @@ class Talk:
         """Do what a person says."""
         connection = self._connection
         assert connection is not None
-        if not line.startswith("/") or line.startswith("//"):
-            return self._send(line.removeprefix("/") if line.startswith("//") else line) if line else None
         word, _, rest = line[1:].partition(" ")
         try:
+            if not line.startswith("/") or line.startswith("//"):
+                return self._send(line.removeprefix("/") if line.startswith("//") else line) if line else None
             if word == "ping":
                 connection.ping().addCallbacks(
                     lambda seconds: self._show(self._err, f"pong after {seconds * 1000:.1f} ms", "blue"),

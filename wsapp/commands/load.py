@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from typing import Any
 
-from twisted.internet.defer import Deferred, DeferredList, DeferredSemaphore, ensureDeferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList, ensureDeferred
 from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 
@@ -19,11 +19,16 @@ from wsapp.errors import ConnectFailed
 from wsapp.outgoing import dial
 from wsapp.outgoing.conversation import ClientConnection
 from wsapp.outgoing.dialing import Dialing
+from wsapp.wire.url import parseURL
 
 __all__ = ["Run", "isOwn", "load"]
 
 #: Connections that are made at once.
 _TOGETHER = 50
+#: Seconds without any answer after which, at the end, none is expected any more.
+_PATIENCE = 5
+#: The exit status, as shells have it of what SIGINT ends.
+_INTERRUPTED = 128 + 2
 #: Messages of one client that may be on their way, where a rate is kept.
 _IN_FLIGHT = 100
 
@@ -43,36 +48,61 @@ def load(reactor: Any, read: argparse.Namespace, options: dict[str, Any]) -> Def
 
     :return: Fails with SystemExit.
     """
-    return ensureDeferred(_load(reactor, read, options))
+    working = ensureDeferred(_load(reactor, read, options))
+    finished: Deferred[None] = Deferred()
+
+    def done(result: Any) -> Any:
+        finished.callback(None)
+        return result
+
+    def interrupted() -> Deferred[None] | None:
+        if not finished.called:  # Ctrl-C
+            working.cancel()
+        return finished
+
+    reactor.addSystemEventTrigger("before", "shutdown", interrupted)
+    return working.addBoth(done)
 
 
 async def _load(reactor: Any, read: argparse.Namespace, options: dict[str, Any]) -> None:
     out, err = Screen(sys.stdout), Screen(sys.stderr)
-    dialing = Dialing(read.url, **options)
-    host = dialing.target.host
-    if not (dialing.target.socket or isOwn(host) or (read.host or "").lower() == host):
+    target = parseURL(read.url)
+    host = target.host
+    if isOwn(host):
+        if read.proxy is None:  # whose loopback it would be is another question
+            options = {**options, "proxy": None}
+    elif not (target.socket or (read.host or "").lower() == host):
         err.line(f"wsapp: {host} is another machine: to load it, say so by --host {host}", "red")
         raise SystemExit(2)
     run = Run(reactor, int(read.size), read.rate)
     clients = int(read.clients)
     err.moment(f"connecting {clients} clients")
-    if not await run.connect(dialing, clients, read.timeout):
+    if not await run.connect(Dialing(read.url, **options), clients, read.timeout):
         err.line(f"wsapp: {harmless(run.trouble or '')}", "red")
-        raise SystemExit(3)
+        raise SystemExit(_INTERRUPTED if run.interrupted else 3)
     bar = LoopingCall(lambda: err.moment(run.progress(read.seconds)))
     bar.clock = reactor
     run.begin()
     watching: Deferred[Any] | None = bar.start(0.2) if err.terminal else None
-    await deferLater(reactor, read.seconds, lambda: None)
-    run.end()
+    try:
+        await deferLater(reactor, read.seconds, lambda: None)
+        run.end()
+        await run.answered()
+    except CancelledError:
+        run.end()
+        run.interrupted = True
     if watching is not None:
         bar.stop()
         err.clear()
     for line in run.report():
         out.line(line)
+    if out.failure is not None and not isinstance(out.failure, BrokenPipeError):
+        run.trouble = f"the output cannot be written: {out.failure.strerror}"
     if run.trouble is not None:
-        err.line(f"wsapp: {harmless(run.trouble or '')}", "red")
+        err.line(f"wsapp: {harmless(run.trouble)}", "red")
     await run.close()
+    if run.interrupted:
+        raise SystemExit(_INTERRUPTED)
     raise SystemExit(0 if run.times.count and run.trouble is None else 1)
 
 
@@ -106,6 +136,7 @@ class Run:
     :param size: Bytes of a message.
     :param rate: Messages a second, of all clients; None: each sends when its last has come back.
     :ivar trouble: What went wrong first.
+    :ivar interrupted: Whether it was ended before its time.
     """
 
     def __init__(self, reactor: Any, size: int, rate: float | None) -> None:
@@ -114,33 +145,43 @@ class Run:
         self._rate = rate
         self._clients: list[_Client] = []
         self._running = False
-        self._began = self._ended = 0.0
+        self._began = self._ended = self._heard = 0.0
         self._due = 0
         self._turn = 0
         self._ticking: LoopingCall | None = None
         self.late = 0
         self.times = Histogram()
         self.trouble: str | None = None
+        self.interrupted = False
 
     async def connect(self, dialing: Dialing, clients: int, timeout: float) -> bool:
         """Connect them, some at a time.
 
         :return: Whether all are there.
         """
-        gate = DeferredSemaphore(_TOGETHER)
         terms = dialing.terms(self._reactor)
+        left = iter(range(clients))
 
-        def one() -> Deferred[Any]:
-            client = _Client(self)
-            self._clients.append(client)
-            if self.trouble is not None:
-                return Deferred.fromCoroutine(_nothing())
-            return dial(dialing, client, self._reactor, terms, timeout, lambda: None).addErrback(self._failed)
+        async def some() -> None:
+            for _ in left:
+                client = _Client(self)
+                self._clients.append(client)
+                connecting = dial(dialing, client, self._reactor, terms, timeout, lambda: None)
+                await connecting.addErrback(self._failed)
+                if self.trouble is not None:
+                    return
 
-        await DeferredList([gate.run(one) for _ in range(clients)])
+        all_ = [Deferred.fromCoroutine(some()) for _ in range(min(clients, _TOGETHER))]
+        for _, result in await DeferredList(all_, consumeErrors=True):
+            if isinstance(result, Failure):
+                result.raiseException()
         return self.trouble is None
 
     def _failed(self, failure: Failure) -> None:
+        if failure.check(CancelledError):
+            self.interrupted = True
+            self.trouble = "interrupted"
+            return
         failure.trap(ConnectFailed)
         self.trouble = self.trouble or failure.getErrorMessage()
 
@@ -172,6 +213,9 @@ class Run:
     def came(self, client: _Client, message: str | bytes) -> None:
         """A message has come back."""
         if not self._running:
+            if client.sent:
+                client.sent.popleft()
+                self._heard = self._reactor.seconds()
             return
         if message != self._message or not client.sent:
             self.trouble = (
@@ -198,10 +242,22 @@ class Run:
         if self._ticking is not None and self._ticking.running:
             self._ticking.stop()
 
+    async def answered(self) -> None:
+        """Wait for the answers that are on their way: a server that gives none does not echo."""
+        self._heard = self._ended
+        while waiting := sum(bool(client.sent) for client in self._clients):
+            if self.trouble is not None:
+                return
+            if self._reactor.seconds() - self._heard >= _PATIENCE:
+                self.trouble = f"{waiting:,} of {len(self._clients):,} clients have got no answer any more"
+                return
+            await deferLater(self._reactor, 0.05, lambda: None)
+
     async def close(self) -> None:
         """Close all connections."""
         await DeferredList(
-            [client.connection.close() for client in self._clients if client.connection is not None]
+            [client.connection.close() for client in self._clients if client.connection is not None],
+            consumeErrors=True,
         )
 
     def progress(self, seconds: float) -> str:
@@ -234,7 +290,3 @@ class Run:
             )
             lines += times.bars()
         return lines
-
-
-async def _nothing() -> None:
-    """The attempt that is not made any more."""

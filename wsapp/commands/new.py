@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 __all__ = ["files", "new"]
@@ -26,16 +27,16 @@ class {Name}(App):
 TEST = '''\
 """Tests of {name}: clients in memory, no sockets."""
 
-from twisted.trial.unittest import SynchronousTestCase
+from twisted.trial import unittest
 
-from wsapp.testing import TestServer
+import wsapp.testing
 
-from {name} import {Name}
+import {name}
 
 
-class {Name}Tests(SynchronousTestCase):
+class {Name}Tests(unittest.SynchronousTestCase):
     def test_allHear(self):
-        server = TestServer({Name}())
+        server = wsapp.testing.TestServer({name}.{Name}())
         ann, bob = server.connect(), server.connect()
         ann.send("hello")
         self.assertEqual((ann.receive(), bob.receive()), ("hello", "hello"))
@@ -69,9 +70,9 @@ def files(name: str) -> dict[str, str]:
     """
     if not re.fullmatch("[a-z][a-z0-9_]{0,49}", name) or keyword.iskeyword(name) or name in ("wsapp", "test"):
         raise ValueError(f"{name!r} cannot be the name: small letters, digits and underscores, as in chat_2")
-    # One that Python or Twisted has would be found in its place, or take it.
-    if name in sys.stdlib_module_names or name == "twisted":
-        raise ValueError(f"{name!r} is a module of Python's or Twisted's: take another name")
+    # One that is there already would be found in its place, or take it: trial needs some itself.
+    if name in sys.stdlib_module_names or _isInstalled(name):
+        raise ValueError(f"{name!r} is a module that Python has already: take another name")
     title = "".join(part.capitalize() for part in name.split("_")) or name
     values = {"name": name, "Name": title, "line": "=" * len(title)}
     return {
@@ -79,6 +80,13 @@ def files(name: str) -> dict[str, str]:
         f"test_{name}.py": TEST.format(**values),
         "README.rst": README.format(**values),
     }
+
+
+def _isInstalled(name: str) -> bool:
+    """Whether there is a module of that name, wherever this is run: folders here are none."""
+    here = Path().resolve()
+    paths = [path for path in sys.path if path and Path(path).resolve() != here]
+    return PathFinder.find_spec(name, paths) is not None
 
 
 def new(name: str) -> int:

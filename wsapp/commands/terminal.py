@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import re
 from typing import TextIO
 
@@ -20,13 +23,30 @@ def harmless(text: str) -> str:
 class Screen:
     """One output.
 
+    :param stream: None where the process was given none: nothing is written then.
     :ivar terminal: Whether a person sees it: only there are colours and moving things.
+    :ivar failure: Why it could not be written to; nothing is from then on.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        self.terminal = stream.isatty()
+        self.terminal = stream is not None and stream.isatty()
+        self.failure: OSError | None = None
         self._temporary = False
+        if isinstance(stream, io.TextIOWrapper):
+            # Messages are UTF-8, and go on as that; a terminal is shown escapes for what it does not have.
+            stream.reconfigure(encoding=None if self.terminal else "utf-8", errors="backslashreplace")
+
+    def write(self, text: str) -> None:
+        """Write text as it is, at once."""
+        if self._stream is None or self.failure is not None:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError as error:
+            self.failure = error
+            _discard(self._stream)
 
     def coloured(self, text: str, colour: str) -> str:
         """The text, in a colour where there are any."""
@@ -35,18 +55,24 @@ class Screen:
     def line(self, text: str, colour: str = "") -> None:
         """Write a line, in place of what is there for a moment."""
         self.clear()
-        self._stream.write((self.coloured(text, colour) if colour else text) + "\n")
-        self._stream.flush()
+        self.write((self.coloured(text, colour) if colour else text) + "\n")
 
     def moment(self, text: str) -> None:
         """Show something until the next line; nothing where nobody would see it."""
         if self.terminal:
-            self._stream.write(f"\r\x1b[K{text}")
-            self._stream.flush()
+            self.write(f"\r\x1b[K{text}")
             self._temporary = True
 
     def clear(self) -> None:
         """Take away what is there for a moment."""
         if self._temporary:
-            self._stream.write("\r\x1b[K")
+            self.write("\r\x1b[K")
             self._temporary = False
+
+
+def _discard(stream: TextIO) -> None:
+    """Have what is in its buffer yet go nowhere: Python would complain at exit that it cannot be written."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 from wsapp.limits import Limits
@@ -35,7 +35,7 @@ class Frames:
         self._head = bytearray()
         self._skip = 0
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Bytes of the stream, in order."""
         position = 0
         while position < len(data):
@@ -94,10 +94,10 @@ class _Receiver:
 class _Sender:
     """A sender whose output is listed."""
 
-    def __init__(self, sender: Sender, feed: Callable[[bytes], None]) -> None:
+    def __init__(self, sender: Sender, feed: Callable[[bytes | memoryview], None]) -> None:
         self._sender = sender
         self._feed = feed
-        self.form = None
+        self.form: Hashable = None
         self.hasBinary = sender.hasBinary
         self.hasPing = sender.hasPing
 
@@ -107,6 +107,12 @@ class _Sender:
 
     def encode(self, message: str | bytes) -> bytes:
         return self._listed(self._sender.encode(message))
+
+    def pieces(self, message: str | bytes) -> list[bytes | memoryview]:
+        pieces = self._sender.pieces(message)
+        for piece in pieces:
+            self._feed(piece)
+        return pieces
 
     def ping(self, payload: bytes) -> bytes:
         return self._listed(self._sender.ping(payload))
@@ -122,7 +128,7 @@ def traced(sent: Callable[[str], None], received: Callable[[str], None]) -> type
     """A :class:`Dialing` whose connections say each frame that they send and receive."""
 
     class TracedAsking(Asking):
-        def framing(self, agreement: Agreement, limits: Limits) -> tuple[Any, Any]:
+        def framing(self, agreement: Agreement, limits: Limits) -> tuple[Any, Sender]:
             receiver, sender = super().framing(agreement, limits)
             if self.version.number is None:  # hixie's frames have no headers
                 return (

@@ -60,7 +60,7 @@ def connect(
     :param compression: What permessage-deflate to offer: ``takeover`` leaves the choice to the server,
         ``shared`` has neither side keep a context, ``off``.
     :param limits: What the server may use at most; :attr:`~wsapp.Limits.maxMessage` and so on.
-    :param timeout: Seconds from the call to the connection.
+    :param timeout: Seconds from the call to the connection, the server's answer included.
     :param trustRoot: Whom to believe a certificate: as for
         :func:`twisted.internet.ssl.optionsForClientTLS`; by default, whom the system trusts.
     :param clientCertificate: A :class:`twisted.internet.ssl.PrivateCertificate` to show.
@@ -109,9 +109,13 @@ def dial(
     :param whenOver: Called when the connection, if there was one, is over.
     :param resumption: What is to be resumed, where the server does.
     """
-    factory = Factory.forProtocol(
-        lambda: Outgoing(terms, dialing.asking(), hooks, inbox, whenOver, resumption)
-    )
+    protocols: list[Outgoing] = []
+
+    def made() -> Outgoing:
+        protocols.append(Outgoing(terms, dialing.asking(), hooks, inbox, whenOver, resumption))
+        return protocols[-1]
+
+    factory = Factory.forProtocol(made)
     factory.noisy = False
 
     def failed(failure: Failure) -> Failure:
@@ -124,7 +128,8 @@ def dial(
     def late(result: object, seconds: float) -> Any:
         if isinstance(result, Failure) and not result.check(CancelledError):
             return result
-        raise ConnectTimeout(f"no connection to {dialing.place} within {seconds:g} s")
+        said = protocols[-1].refusal if protocols else None
+        raise said or ConnectTimeout(f"no connection to {dialing.place} within {seconds:g} s")
 
     connecting: Deferred[Any] = dialing.way(reactor).connect(factory)
     connecting.addCallback(lambda protocol: protocol.opened)

@@ -106,13 +106,35 @@ class Dialing:
     def _stream(self, reactor: Any, url: WebSocketURL) -> IStreamClientEndpoint:
         if url.socket:
             return UNIXClientEndpoint(reactor, url.socket)
-        return HostnameEndpoint(reactor, url.host, url.port)
+        return _Named(reactor, url.host, url.port)
+
+
+class _Named(HostnameEndpoint):
+    """The way to a host by its name as the URL has it, where Twisted's would have IDNA look at it once more.
+
+    That knows no ``my_service`` and no ``r3---sn``, which resolvers do.
+    """
+
+    @staticmethod
+    def _hostAsBytesAndText(host: bytes | str) -> tuple[bool, bytes, str]:
+        text = host if isinstance(host, str) else host.decode("ascii")
+        return False, text.encode("ascii"), text
 
 
 def _verifying(host: str, trustRoot: Any = None, clientCertificate: Any = None) -> Any:
     """TLS that believes a certificate for that host only, of whom the system (or *trustRoot*) trusts."""
     from twisted.internet.ssl import optionsForClientTLS
 
-    return optionsForClientTLS(
-        host, trustRoot=trustRoot, clientCertificate=clientCertificate, acceptableProtocols=[b"http/1.1"]
-    )
+    def options(name: str) -> Any:
+        return optionsForClientTLS(
+            name, trustRoot=trustRoot, clientCertificate=clientCertificate, acceptableProtocols=[b"http/1.1"]
+        )
+
+    try:
+        return options(host)
+    except UnicodeError:  # none of IDNA's, see _Named
+        # Should Twisted ever keep the name elsewhere, it is this one, and nobody has a certificate for that.
+        made = options("name.invalid")
+        made._hostname = made._hostnameASCII = host
+        made._hostnameBytes = host.encode("ascii")
+        return made

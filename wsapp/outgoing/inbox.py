@@ -61,6 +61,10 @@ class Inbox:
             reader, self._reader = self._reader, None
             reader.errback(reason)
 
+    def reopen(self) -> None:
+        """More may come after all."""
+        self._end = None
+
     @property
     def waiting(self) -> bool:
         """Whether there is a message to be taken at once."""

@@ -10,7 +10,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from wsapp.carrier import Carrier
-from wsapp.errors import BadResponse, ConnectFailed, ConnectTimeout
+from wsapp.errors import BadResponse, ConnectFailed
 from wsapp.origins import View
 from wsapp.outgoing.adapters import Hooked, Received
 from wsapp.outgoing.conversation import ClientConnection
@@ -21,7 +21,6 @@ from wsapp.request import Request
 from wsapp.terms import NOBODY, Served, Terms
 from wsapp.transports import StreamTransport, certificateOf, isSecure, receiveBy, tune
 from wsapp.websocket import WebSocket
-from wsapp.wheel import Timer
 from wsapp.wire.answer import Answer
 from wsapp.wire.asking import Agreement, Asking
 from wsapp.wire.resumption import SUBPROTOCOL
@@ -72,12 +71,10 @@ class _Asked:
         error.__cause__ = reason.value
         return error
 
-    def late(self, seconds: float) -> ConnectFailed:
-        """The time for the answer is over."""
+    def refusal(self) -> ConnectFailed | None:
+        """What the server has said, where that is a no, however much of it is there; None where it is not."""
         said = self._answer.end()
-        if said is None or isinstance(said, BadResponse):
-            return ConnectTimeout(f"the server has not answered within {seconds:g} s")
-        return said
+        return None if isinstance(said, BadResponse) else said
 
     def stop(self) -> None:
         """Only servers stop."""
@@ -93,8 +90,11 @@ class Outgoing(Protocol):
     :param resumption: What is to be resumed, where that is wanted; *whenOver* is then called as soon as the
         transport is gone, for hooks may wait for the next connection.
     :ivar opened: Fires with the :class:`~wsapp.ClientConnection`; fails with
-        :exc:`~wsapp.errors.ConnectFailed`.
+        :exc:`~wsapp.errors.ConnectFailed`.  Whoever waits for it sees to the time, and cancels it.
+    :ivar refusal: What the server had said by then, where that was a no that had not ended.
     """
+
+    refusal: ConnectFailed | None = None
 
     def __init__(
         self,
@@ -112,7 +112,6 @@ class Outgoing(Protocol):
         self._hooks = hooks
         self._inbox = inbox
         self._phase: Phase = Farewell()
-        self._deadline: Timer | None = None
         self._connection: ClientConnection | None = None
         self._last: Callable[[], None] = _nothing  # what is to be done once the last hook is
         self._told = False
@@ -128,10 +127,7 @@ class Outgoing(Protocol):
     def connectionMade(self) -> None:
         """The server is there."""
         tune(self.transport)
-        asked = _Asked(self, self._asking, self._terms)
-        self._phase = asked
-        seconds = self._terms.limits.handshakeTimeout
-        self._deadline = self._terms.wheel.after(seconds, lambda: self.failed(asked.late(seconds)))
+        self._phase = _Asked(self, self._asking, self._terms)
         self._stream.write(self._asking.request)
 
     def dataReceived(self, data: bytes) -> None:
@@ -164,24 +160,19 @@ class Outgoing(Protocol):
 
     def _cancelled(self, _: object) -> None:
         self._told = True
+        if isinstance(self._phase, _Asked):
+            self.refusal = self._phase.refusal()
         self._end()
 
     def _end(self) -> None:
-        self._noDeadline()
         self._whenOver()
         if not isinstance(self._phase, WebSocket):  # which has things to end yet
             self._phase = Farewell()
         if not self._lost and self.transport is not None:
             self._stream.abortConnection()
 
-    def _noDeadline(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
     def agreed(self, agreement: Agreement, rest: bytes) -> None:
         """The server speaks WebSocket from here on."""
-        self._noDeadline()
         terms, asking = self._terms, self._asking
         transport: Any = self.transport
         peer = str(getattr(transport.getPeer(), "host", ""))

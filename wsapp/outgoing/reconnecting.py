@@ -31,6 +31,9 @@ __all__ = ["ReconnectingClient"]
 
 _log = Logger()
 
+#: Seconds that a connection must last to make the next delay a short one again; as wsapp.js's ``steady``.
+_STEADY = 10
+
 
 class _Watch(Protocol):
     """What stands for a connection, from its handshake to its last hook, with Twisted's ClientService."""
@@ -89,7 +92,8 @@ class ReconnectingClient(Service):
     :param url: And the other arguments as for :func:`wsapp.connect`.  Hooks are called for each
         connection.  Without hooks the messages of all connections are taken by
         ``async for message in client``, which ends when the service stops.
-    :param delay: Seconds before the first new attempt; each that fails makes it half as long again.
+    :param delay: Seconds before the first new attempt; each that fails makes it half as long again, and so
+        does a connection that ends within ten seconds.
     :param maxDelay: And at most so many.
     :param jitter: What is added to each, in seconds: by default up to as much as *delay*, so that a
         server's clients do not all come back at once.
@@ -126,6 +130,7 @@ class ReconnectingClient(Service):
         self._inbox = Inbox(self._limits) if self._hooks is None else None
         self._timeout = timeout
         self._policy = backoffPolicy(delay, maxDelay, 1.5, jitter or (lambda: random.uniform(0, delay)))
+        self._failures = 0  # since the last connection that was steady
         self._service: ClientService | None = None
         self._queued: deque[tuple[Message, Waiter[None]]] = deque()
         self._size = 0
@@ -141,8 +146,16 @@ class ReconnectingClient(Service):
         super().startService()  # type: ignore[no-untyped-call]
         factory = Factory.forProtocol(_Watch)
         factory.noisy = False
-        self._service = ClientService(_Endpoint(self._connect), factory, self._policy, self._reactor)
+        if self._inbox is not None:
+            self._inbox.reopen()
+        self._failures = 0
+        self._service = ClientService(_Endpoint(self._connect), factory, self._delay, self._reactor)
         self._service.startService()
+
+    def _delay(self, _: int) -> float:
+        """What to wait before the next attempt; ClientService's own count begins anew with each handshake."""
+        self._failures += 1
+        return self._policy(self._failures)
 
     def stopService(self) -> Deferred[None]:
         """Close, and connect no more; what waits to be sent fails.
@@ -151,41 +164,55 @@ class ReconnectingClient(Service):
         """
         super().stopService()  # type: ignore[no-untyped-call]
         service, self._service = self._service, None
+        connection = self.connection
         queued, self._queued = self._queued, deque()
         self._size = 0
         stopped = ConnectionClosed("the client has been stopped")
         for _, waiter in queued:
             waiter.fail(stopped)
         ended: Deferred[Any] = service.stopService() if service is not None else succeed(None)
-        ended.addCallback(lambda _: self._left())
+        ended.addCallback(lambda _: self._left(connection))
 
         def over(_: object) -> None:
+            if self.running:  # it has been started again meanwhile
+                return
             self._terms.wheel.stop()
             if self._inbox is not None:
                 self._inbox.end(stopped)
 
         return ended.addCallback(over)
 
-    def _left(self) -> Deferred[Any] | None:
-        """Leave the connection that has outlived its last transport."""
-        connection = self.connection
-        if connection is None:
+    @staticmethod
+    def _left(connection: ClientConnection | None) -> Deferred[Any] | None:
+        """Leave the connection, should it have outlived its last transport."""
+        if connection is None or connection.closed is not None:
             return None
         connection.abort()
         return connection.whenClosed()
 
     def _connect(self, whenOver: Callable[[], None]) -> Deferred[ClientConnection]:
+        began: list[float] = []
+
+        def over() -> None:
+            if began and self._reactor.seconds() - began.pop() > _STEADY:
+                self._failures = 0
+            whenOver()
+
+        def connected(connection: ClientConnection) -> ClientConnection:
+            began.append(self._reactor.seconds())
+            return self._opened(connection)
+
         connecting = dial(
             self._dialing,
             self._hooks,
             self._reactor,
             self._terms,
             self._timeout,
-            whenOver,
+            over,
             self._inbox,
             self._resumption,
         )
-        return connecting.addCallbacks(self._opened, self._notOpened)
+        return connecting.addCallbacks(connected, self._notOpened)
 
     def _opened(self, connection: ClientConnection) -> ClientConnection:
         if connection is not self.connection:

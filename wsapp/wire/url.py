@@ -18,7 +18,13 @@ _NETWORK = re.compile(
     re.IGNORECASE,
 )
 _UNIX = re.compile(r"ws\+unix:(?://)?(?P<socket>/[^:]+)(?::(?P<target>.*))?", re.IGNORECASE)
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_.])?")
+# What DNS has, which is more than IDNA and the rules for hosts allow (RFC 2181 11): underscores, as in the
+# names of containers, and hyphens anywhere but in front.
+_LABEL = "[a-z0-9_][a-z0-9_-]{0,62}"
+_HOST = re.compile(rf"(?=.{{1,253}}\.?\Z){_LABEL}(?:\.{_LABEL})*\.?")
+# Such a last part is an address's (RFC 1123 2.1), and must be one's whole.
+_NUMBER = re.compile(r"(?:.*\.)?[0-9][0-9_]*\.?")
+_SCHEME = re.compile(r"[a-z+]*:?/+", re.IGNORECASE)
 _BLANK = re.compile(r"[\x00-\x20\x7f]")
 # What a request target is made of already (RFC 3986 3.3, and what browsers leave alone).
 _SAFE = "!#$%&'()*+,/:;=?@[]~|^`{}\\\"<>"
@@ -59,8 +65,8 @@ class WebSocketURL:
 
 def hidden(text: str) -> str:
     """A URL, right or wrong, as it may be shown: without what stands in front of an ``@``."""
-    start = text.find("://") + 3
-    return text if "@" not in text or start < 3 else text[:start] + "..." + text[text.rfind("@") :]
+    scheme = _SCHEME.match(text)
+    return text if "@" not in text else (scheme[0] if scheme else "") + "..." + text[text.rfind("@") :]
 
 
 def parseURL(text: str) -> WebSocketURL:
@@ -115,9 +121,17 @@ def _host(text: str, shown: str) -> str:
         except UnicodeError:
             raise ValueError(f"{shown}: {text!r} is not the name of a host") from None
     host = host.lower()
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host) or (_NUMBER.fullmatch(host) and not _isAddress(host)):
         raise ValueError(f"{shown}: {text!r} is not the name of a host")
     return host
+
+
+def _isAddress(host: str) -> bool:
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _toASCII(host: str) -> str:
