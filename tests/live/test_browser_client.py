@@ -265,7 +265,7 @@ class BrowserClientTests(BrowserTestCase):
     def test_bounded(self) -> None:
         """What waits has a bound."""
         server, proxy = self.begin("--resume", "30")
-        self.open(proxy, many=0, maxBuffer=1000)
+        self.open(proxy, many=0, maxBuffer=3 * (300 + 64))
         self.until("made.opens === 1")
         server.kill()
         self.until("socket.state === 'waiting'")
@@ -274,7 +274,22 @@ class BrowserClientTests(BrowserTestCase):
         )
         self.assertEqual((name, self.js("socket.bufferedAmount")), ("QuotaExceededError", 900))
         self.browser.execute_script("socket.close()")
+        self.until("made.closes.length")
         self.assertEqual(self.js("[made.closes, made.errors]"), [[[1006, "", False]], 1])
+
+    def test_closed(self) -> None:
+        """Who closes ends the session at once, also without a code."""
+        server, proxy = self.begin("--resume", "60")
+        for code in ("", "4000"):
+            before = len(self.heard(server)) if code else 0
+            self.open(proxy, many=0)
+            self.until("made.opens === 1")
+            self.browser.execute_script(f"socket.close({code})")
+            self.until("made.closes.length")
+            self.assertEqual(self.js("[made.closes, made.errors]"), [[[int(code or 1005), "", True]], 0])
+            gone = f"gone {code or 1005}"
+            waitFor(gone, lambda: self.heard(server)[-1].startswith("gone"))
+            self.assertEqual(self.heard(server)[before:], ["connect ", gone])
 
     def test_offline(self) -> None:
         """A page that hears of the network's return does not wait any longer."""

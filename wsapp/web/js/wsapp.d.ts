@@ -14,11 +14,11 @@ export interface WsappSocketOptions {
   answer?: number;
   /** Milliseconds after which a connection counts as good, so that delays begin anew; default 10,000. */
   steady?: number;
-  /** Bytes that may be kept because they are not sent or not acknowledged; default 16 MiB. */
+  /** Bytes that may be kept because they are not sent or not acknowledged, 64 more for each message; default 16 MiB. */
   maxBuffer?: number;
   /** Makes a message that the server answers, to ask with where sessions are not resumed. */
   probe?: (() => string | ArrayBuffer | Blob) | null;
-  /** Whether to try again after such an end; by default after 1001, 1006, 1011, 1012, 1013 and 1014. */
+  /** Whether to try again after such an end; by default after 1001, 1006, 1011, 1012, 1013 and 1014.  Not where it throws. */
   retry?: (event: CloseEvent) => boolean;
 }
 
@@ -64,6 +64,7 @@ export declare class WsappSocket extends EventTarget implements WebSocket {
   constructor(url: string | URL | (() => string | URL), protocols?: string | string[], options?: WsappSocketOptions);
 
   binaryType: BinaryType;
+  /** Bytes that wait to be sent. */
   readonly bufferedAmount: number;
   readonly extensions: string;
   readonly protocol: string;
@@ -84,10 +85,11 @@ export declare class WsappSocket extends EventTarget implements WebSocket {
   send(data: string | ArrayBufferLike | Blob | ArrayBufferView): void;
   /**
    * Close for good.
-   * @throws DOMException InvalidAccessError: the code is neither 1000 nor 3000 to 4999.
+   * @throws DOMException InvalidAccessError: the code is neither 1000 nor 3000 to 4999; SyntaxError: the reason has
+   *     more than 123 bytes.  Nothing has changed then.
    */
   close(code?: number, reason?: string): void;
-  /** Try now, whatever the wait was. */
+  /** Try now, whatever the wait was; a connection that there is is given up. */
   reconnect(): void;
 
   addEventListener<K extends keyof WsappSocketEventMap>(

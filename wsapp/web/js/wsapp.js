@@ -3,59 +3,59 @@
 // are in wsapp's documentation.  No dependencies.
 
 const RESUME = "wsapp.resume";
-const RETRIED = [1001, 1006, 1011, 1012, 1013, 1014]; // an end that is the server's or the network's affair
-const GIVEN_UP = 4900; // a page cannot abort a connection: by this code the session outlives it
-const GONE = { code: 1006, reason: "", wasClean: false };
 const WAKING = ["online", "offline", "pagehide", "pageshow", "visibilitychange"]; // they all come to the window
+const OVERHEAD = 64; // bytes that keeping a message costs beside its own, so that empty ones are bounded too
 
-const sizeOf = (data) => data.size ?? data.byteLength ?? data.length;
-const total = (messages) => messages.reduce((sum, data) => sum + sizeOf(data), 0);
+const sizeOf = (data) => data.size ?? new TextEncoder().encode(data).length;
 
 /** What a socket does: all its state is here.  `self` is what is seen of it. */
 function machine(self, url, protocols, options) {
-  const { resume, delay, maxDelay, timeout, quiet, answer, steady, maxBuffer, probe, retry } = {
-    resume: true, // whether to ask for a session
-    delay: 1000, // milliseconds before the first new attempt; doubled for each that fails, up to
-    maxDelay: 30000,
-    timeout: 10000, // for one attempt
-    quiet: 20000, // with nothing heard for so long, ask whether anybody is there
-    answer: 8000, // and without an answer for so long, take the connection for lost
-    steady: 10000, // a connection that has lasted so long makes the next delay a short one again
-    maxBuffer: 1 << 24, // bytes kept that are not sent, or not acknowledged
-    probe: null, // makes a message that the server answers, to ask with where sessions are not resumed
-    retry: (event) => RETRIED.includes(event.code),
-    ...options,
-  };
-  let socket = null;
+  const {
+    resume = true, // whether to ask for a session
+    delay = 1000, // milliseconds before the first new attempt; doubled for each that fails, up to
+    maxDelay = 30000,
+    timeout = 10000, // for one attempt
+    quiet = 20000, // with nothing heard for so long, ask whether anybody is there
+    answer = 8000, // and without an answer for so long, take the connection for lost
+    steady = 10000, // a connection that has lasted so long makes the next delay a short one again
+    maxBuffer = 1 << 24, // bytes kept that are not sent, or not acknowledged
+    probe, // makes a message that the server answers, to ask with where sessions are not resumed
+    // whether an end is the server's or the network's affair
+    retry = (event) => [1001, 1006, 1011, 1012, 1013, 1014].includes(event.code),
+  } = options;
+  let socket = null; // the connection, or what may become one
+  let made; // the one made last, whatever has become of it
   let bare = false; // offer nothing: to browsers it is an error where the server agrees to nothing
   let resumes; // what the connection is; undefined until its first message
   let token = "";
-  let queue = []; // what is not acknowledged: first what has left, then what has not
+  const queue = []; // what is not acknowledged, with its size: first what has left, then what has not
   let left = 0; // how many of them have
+  let kept = 0; // bytes of them all
+  let waiting = 0; // and of those that have not
   let base = 0; // how many were acknowledged before
   let arrived = 0;
-  let told = 0; // how many of those the server knows of
+  let told = 0; // how many of those the server knows of; -1: it has asked
   let size = 0; // bytes of the others
   let failures = 0;
   let opened = 0; // when
   let timer = 0; // of the attempt, of the silence, of its answer, of the wait: one after the other
   let tellTimer = 0;
 
-  const fire = (event) => {
-    self["on" + event.type]?.(event);
-    self.dispatchEvent(event);
-  };
+  // What listeners throw is reported by the browser, and does not come here.
+  const fire = (event) => self.dispatchEvent(event);
   const become = (state, detail) => {
     self.state = state;
+    self.readyState = { open: 1, closed: 3 }[state] ?? 0;
     fire(Object.assign(new Event("state"), { state }, detail));
   };
   const after = (milliseconds, call) => {
     clearTimeout(timer);
     timer = setTimeout(call, milliseconds);
   };
-  const isOpen = () => self.state === "open";
+  const isOpen = () => self.readyState === 1;
 
-  const drop = (code = GIVEN_UP) => {
+  /** A page cannot abort a connection: by this code the session outlives it. */
+  const drop = (code = 4900) => {
     clearTimeout(timer);
     tellTimer = clearTimeout(tellTimer);
     const dropped = socket;
@@ -63,29 +63,30 @@ function machine(self, url, protocols, options) {
     dropped?.close(code);
   };
 
-  const over = ({ code, reason, wasClean }) => {
-    drop();
+  const over = (event) => {
     for (const type of WAKING) globalThis.removeEventListener?.(type, wake, true);
-    self.readyState = 3;
-    become("closed", { code, reason });
-    if (!wasClean) fire(new Event("error"));
-    fire(new CloseEvent("close", { code, reason, wasClean }));
+    become("closed", { code: event.code, reason: event.reason });
+    if (!event.wasClean) fire(new Event("error"));
+    fire(new CloseEvent("close", event));
   };
 
-  const lost = (event = GONE) => {
+  const lost = (event = { code: 1006, reason: "", wasClean: false }) => {
     const { code, reason } = event;
+    const wasOpen = isOpen();
     drop();
-    if (self.readyState === 2 || !retry(event)) {
-      over(event);
-      return;
+    let again;
+    try {
+      again = self.readyState < 2 && retry(event);
+    } finally {
+      if (!again) over(event); // also where it throws
     }
+    if (!again) return;
     if (code !== 1006) token = "";
-    if (isOpen() && Date.now() - opened > steady) failures = 0;
+    if (wasOpen && Date.now() - opened > steady) failures = 0;
     // Half of the wait is chance, so that a thousand pages do not come back in the same instant.
     let wait = Math.min(maxDelay, delay * 2 ** failures++) * (0.5 + Math.random() / 2);
-    if (isOpen() || token || protocols.length || !resume) bare = false;
+    if (wasOpen || token || protocols.length || !resume) bare = false;
     else if ((bare = !bare)) wait = 0;
-    self.readyState = 0;
     after(wait, reconnect);
     become("waiting", { delay: wait, code, reason });
   };
@@ -100,23 +101,25 @@ function machine(self, url, protocols, options) {
   const listen = () => after(quiet, ask);
 
   const flush = () => {
-    while (isOpen() && left < queue.length) {
-      const data = queue[left];
-      if (resumes) left++;
-      else queue.shift();
+    while (left < queue.length) {
+      const [data] = queue[left++];
       socket.send(!resumes ? data : typeof data === "string" ? "m" + data : new Blob(["m", data]));
     }
+    waiting = 0;
+    if (!resumes) forget(left);
+  };
+
+  const forget = (some) => {
+    for (const [, bytes] of queue.splice(0, some)) kept -= bytes;
+    left -= some;
+    base += some;
   };
 
   /** The server has received so many; whether that can be. */
   const acknowledged = (count) => {
-    const some = count - base;
+    const some = /^(0|[1-9]\d{0,14})$/.test(count) ? count - base : -1;
     const can = some >= 0 && some <= left;
-    if (can) {
-      queue.splice(0, some);
-      left -= some;
-      base = count;
-    }
+    if (can) forget(some);
     return can;
   };
 
@@ -127,20 +130,19 @@ function machine(self, url, protocols, options) {
   };
 
   const open = (resumed, gone) => {
-    self.readyState = 1;
     opened = Date.now();
     listen();
+    flush();
     become("open", { resumed, lost: gone });
     if (!resumed && isOpen()) fire(new Event("open"));
-    flush();
   };
 
   /** A new session. */
   const begin = (named, protocol) => {
     const gone = left;
-    queue.splice(0, gone);
+    forget(gone);
     token = named;
-    left = base = arrived = told = size = 0;
+    base = arrived = told = size = 0;
     self.protocol = protocol;
     open(false, gone);
   };
@@ -157,13 +159,12 @@ function machine(self, url, protocols, options) {
   };
 
   const heard = ({ data, origin }) => {
-    const isText = typeof data === "string";
-    const prefix = isText ? data[0] : String.fromCharCode(new Uint8Array(data)[0]);
+    const isMessage = typeof data === "string" ? data[0] === "m" : new Uint8Array(data)[0] === 109;
     if (resumes === undefined) {
       const [word, first, , protocol] = `${data}`.split(" ");
       resumes = true;
       if (word === "new") begin(first, protocol ?? "");
-      else if (word === "resumed" && acknowledged(+first)) {
+      else if (word === "resumed" && acknowledged(first)) {
         left = size = 0;
         told = arrived;
         open(true, 0);
@@ -172,22 +173,26 @@ function machine(self, url, protocols, options) {
     }
     listen();
     if (!resumes) deliver(data, origin);
-    else if (prefix === "m") {
+    else if (isMessage) {
       arrived++;
-      size += sizeOf(data);
+      size += data.byteLength ?? data.length;
       if (arrived - told > 63 || size >> 16) tell();
       else tellTimer ||= setTimeout(tell, 1000);
       deliver(data.slice(1), origin);
-    } else if (!(isText && prefix === "a" && acknowledged(+data.slice(1)))) broken();
+    } else if (data === "p") {
+      told = -1;
+      tell();
+    } else if (data[0] !== "a" || !acknowledged(data.slice(1))) broken();
   };
 
+  /** Who was dropped is not heard any more. */
+  const mine = (then) => (event) => event.target === socket && then(event);
+
   const connect = () => {
-    const made = new WebSocket(
+    socket = made = new WebSocket(
       typeof url === "function" ? url() : url,
       resume && !bare ? [...protocols, RESUME] : protocols,
     );
-    const mine = (then) => (event) => socket === made && then(event);
-    socket = made;
     resumes = undefined;
     self.url = made.url;
     made.binaryType = "arraybuffer";
@@ -202,7 +207,6 @@ function machine(self, url, protocols, options) {
     made.onmessage = mine(heard);
     made.onclose = mine(lost);
     after(timeout, lost);
-    become("connecting");
   };
 
   const reconnect = () => {
@@ -212,16 +216,17 @@ function machine(self, url, protocols, options) {
       connect();
     } catch {
       lost();
+      return;
     }
+    become("connecting");
   };
 
   const wake = ({ type }) => {
     if (type === "pagehide") {
       // A page that is left may be kept for "back", but to others it must not stay here: its session ends.
-      if (socket) {
+      if (socket && self.readyState < 2) {
         drop(1000);
         token = "";
-        self.readyState = 0;
         become("waiting", { delay: Infinity, code: 1000, reason: "" });
       }
     } else if (!globalThis.document?.hidden) {
@@ -235,25 +240,30 @@ function machine(self, url, protocols, options) {
 
   return {
     reconnect,
-    buffered: () => total(queue.slice(left)) + (socket?.bufferedAmount ?? 0),
+    buffered: () => waiting + (socket?.bufferedAmount ?? 0),
     send(data) {
-      if (self.readyState > 1) return;
       if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) data = new Blob([data]);
       else if (!(data instanceof Blob)) data = `${data}`;
-      if (queue.length && total(queue) + sizeOf(data) > maxBuffer) {
-        throw new DOMException("too much waits to be sent", "QuotaExceededError");
+      const bytes = sizeOf(data);
+      if (self.readyState < 2) {
+        if (queue.length && kept + bytes + (queue.length + 1) * OVERHEAD > maxBuffer) {
+          throw new DOMException("too much waits to be sent", "QuotaExceededError");
+        }
+        queue.push([data, bytes]);
+        kept += bytes;
       }
-      queue.push(data);
-      flush();
+      waiting += bytes;
+      if (isOpen()) flush();
     },
-    close(code = 1000, reason = "") {
-      if (code !== 1000 && !(code >= 3000 && code < 5000)) {
-        throw new DOMException(`${code} is neither 1000 nor 3000 to 4999`, "InvalidAccessError");
-      }
-      if (self.readyState > 1) return;
+    close(code, reason) {
+      made.close(code, reason); // which throws where they cannot be, in every state
+      const before = self.readyState;
+      if (before > 1) return;
       self.readyState = 2;
-      if (isOpen()) socket.close(code, reason);
-      else over(GONE);
+      if (before === 0) {
+        drop();
+        after(0, lost); // as the browser, so that who sets a handler only now is told
+      }
     },
   };
 }
@@ -295,6 +305,26 @@ export class WsappSocket extends EventTarget {
 
 for (const [number, name] of ["CONNECTING", "OPEN", "CLOSING", "CLOSED"].entries()) {
   WsappSocket[name] = WsappSocket.prototype[name] = number;
+}
+
+for (const type of ["open", "message", "error", "close", "state"]) {
+  const handlers = new WeakMap();
+  const call = function (event) {
+    handlers.get(this).call(this, event);
+  };
+  Object.defineProperty(WsappSocket.prototype, "on" + type, {
+    configurable: true,
+    enumerable: true,
+    get() {
+      return handlers.get(this) ?? null;
+    },
+    set(handler) {
+      handler = typeof handler === "function" ? handler : null;
+      handlers.set(this, handler);
+      if (handler) this.addEventListener(type, call); // if it is there already it keeps its place
+      else this.removeEventListener(type, call);
+    },
+  });
 }
 
 export default WsappSocket;
