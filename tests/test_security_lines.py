@@ -71,6 +71,10 @@ LINES: dict[str, tuple[str, ...]] = {
         WIRE + "hixie.Hixie76Tests.test_textWithoutEnd",
         HANDSHAKE + "WrongTests.test_hixie",
     ),
+    "hixie frames that say nothing": (
+        WIRE + "hixie.Hixie76Tests.test_discardedCounts",
+        "tests.test_rates.CloseTests.test_discarded",
+    ),
     # frames
     "frames that the RFC forbids": (
         HYBI + "test_wrongMask",
@@ -153,6 +157,10 @@ LINES: dict[str, tuple[str, ...]] = {
         "tests.test_delivery.PressureTests",
         "tests.test_websocket.HookTests.test_readingPauses",
         FLOW + "FastTests.test_slowHook",
+    ),
+    "clients that come, send and go faster than their hooks": (
+        "tests.test_admission.ServedTests.test_hooksThatRun",
+        "tests.test_admission.ServedTests.test_hooksGivenUp",
     ),
     "rate over the limit": ("tests.test_rates.CloseTests", "tests.test_rates.SlowTests"),
     "slow downloads, dripped bodies": ("tests.test_plainhttp.PaceTests",),
