@@ -74,7 +74,7 @@ DEFLATED = (
 _NOTHING = Pong(b"")
 
 #: draft-hixie-thewebsocketprotocol-76 4.2: frames, and messages.
-HIXIE_FRAMES = (
+HIXIE_FRAMES: tuple[tuple[str, bytes, list[Event]], ...] = (
     ("text", b"\x00Hello\xff", ["Hello"]),
     ("empty", b"\x00\xff", [""]),
     ("several", b"\x00a\xff\x00\xc3\xa9\xff", ["a", "é"]),
