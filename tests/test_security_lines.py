@@ -57,6 +57,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "tests.test_origins.HostTests",
         HANDSHAKE + "WrongTests.test_refused",
     ),
+    "a PROXY header that is wrong, or never ends": ("tests.test_announced.AnnouncedTests",),
     "too many connections, too many handshakes": (
         "tests.test_admission.ServedTests",
         "tests.test_admission.RateTests",
@@ -184,6 +185,8 @@ LINES: dict[str, tuple[str, ...]] = {
     "no traceback, no stack of log lines, no exit": (
         "tests.test_connection.GarbageTests.test_anything",
         "tests.test_incidents.ServedTests",
+        "tests.test_incidents.IncidentTests.test_printable",
+        "tests.test_deciding.RejectTests.test_log",
         HANDSHAKE + "WrongTests.test_refused",
     ),
 }

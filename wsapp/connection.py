@@ -228,7 +228,8 @@ class Connection:
             detail=f" ({error.detail})" if error.detail else "",
         )
         headers = [*error.headers, ("X-Content-Type-Options", "nosniff")]
-        body = b"" if self._bodiless else f"{error.message}\n".encode()
+        # An application's reason may hold what UTF-8 cannot say.
+        body = b"" if self._bodiless else f"{error.message}\n".encode(errors="replace")
         self.transport.write(response(error.status, error.phrase, headers, body))
         self._sayNoMore()
 
