@@ -173,6 +173,8 @@ LINES: dict[str, tuple[str, ...]] = {
         PROCESS + "DescriptorTests.test_shortage",
     ),
     "thousands who come and go": (
+        "tests.test_heap.GiveBackTests",
+        "tests.test_heap.HeapTests.test_givesBack",
         "tests.test_connection.NothingLeftTests",
         PROCESS + "LeftTests.test_nothing",
     ),

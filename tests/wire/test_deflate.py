@@ -182,7 +182,7 @@ class DeflaterTests(Case):
         self.assertEqual(len(sharedDeflater(12).deflate(secret)), len(first))
 
     def test_atRest(self) -> None:
-        """One that has compressed nothing takes nothing: many clients with a context of their own only wait."""
+        """One that has compressed nothing takes nothing: many clients only wait."""
         with patch.object(zlib, "compressobj", wraps=zlib.compressobj) as made:
             deflater = Deflater(15, fresh=False)
             self.assertEqual(made.call_count, 0)
