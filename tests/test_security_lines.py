@@ -131,6 +131,10 @@ LINES: dict[str, tuple[str, ...]] = {
         "tests.test_websocket.SendTests.test_pingFlood",
         FLOW + "DeafTests.test_pings",
     ),
+    "flood of new keys (TLS) by who does not read": (
+        "tests.loop.test_secured.SecuredTests.test_unreadAnswers",
+        "tests.test_unread.UnreadTests.test_flood",
+    ),
     "echo or broadcast to who does not read": (
         "tests.test_websocket.SendTests.test_fullPausesReading",
         "tests.test_websocket.SendTests.test_stalled",

@@ -21,13 +21,20 @@ from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import VerifyError
-from twisted.internet.interfaces import IListeningPort, IOpenSSLContextFactory, IProtocolFactory
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLContextFactory,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+)
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from wsapp.announced import AnnouncedFactory
 from wsapp.errors import WsappError
+from wsapp.unread import BoundedConnection
 
 __all__ = ["BACKLOG", "BadEndpoint", "ClientCertificates", "Endpoint"]
 
@@ -79,7 +86,7 @@ class ClientCertificates:
     required: bool = True
 
 
-@implementer(IOpenSSLContextFactory)
+@implementer(IOpenSSLContextFactory, IOpenSSLServerConnectionCreator)
 class _RenewableContext:
     """A context factory whose context can be replaced: new connections use the new one."""
 
@@ -103,6 +110,12 @@ class _RenewableContext:
     def getContext(self) -> SSL.Context:
         """The context for a connection that begins."""
         return self._context
+
+    def serverConnectionForTLS(self, layer: Any) -> SSL.Connection:
+        """A connection that begins: Twisted's own TLS does not see to what it answers by itself."""
+        if isinstance(layer, TLSMemoryBIOProtocol):
+            return BoundedConnection(self._context, layer)
+        return SSL.Connection(self._context, None)
 
     def renew(self, inner: Any) -> None:
         """Use what another context factory has read."""
