@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from tests.peers import ServedCase, World, opening
+from tests.peers import Recorder, ServedCase, World, opening
 from wsapp.admission import Admission, Ticket
 from wsapp.errors import ServerFull, TooManyConnections
 from wsapp.incidents import MOST
@@ -119,6 +120,42 @@ class ServedTests(ServedCase):
         again = world.peer("192.0.2.1")
         again.feed(opening())
         self.assertIn(b" 101 ", again.take())
+
+    def test_hooksThatRun(self) -> None:
+        """Who has gone keeps its place while its hooks run, as what it has sent is kept for them."""
+        hooks: list[Deferred[None]] = []
+
+        def hook(*arguments: object) -> Deferred[None]:
+            hooks.append(Deferred())
+            return hooks[-1]
+
+        limits = {"maxConnections": 2, "maxConnectionsPerAddress": 1}
+        world = World(Recorder(onMessage=hook, onDisconnect=hook), limits=limits)
+        for _ in range(3):
+            peer = world.open()
+            peer.send("a", "b")
+            peer.lose()
+            self.assertEqual((world.terms.admission.total, len(world.app.clients)), (1, 1))
+            late = world.peer()
+            late.feed(opening())
+            self.assertEqual(late.take()[9:12], b"429")
+            late.lose()
+            for _ in range(3):  # two messages, and the client's end
+                self.assertEqual(world.terms.admission.total, 1)
+                hooks.pop().callback(None)
+            self.assertEqual((world.terms.admission.total, world.terms.admission.byAddress), (0, {}))
+        world.nothingLeft(self)
+
+    def test_hooksGivenUp(self) -> None:
+        """A hook that takes too long does not keep it any longer."""
+        world = World(Recorder(onMessage=lambda client, message: Deferred()), limits={"hookTimeout": 3})
+        peer = world.open()
+        peer.send("a")
+        peer.lose()
+        world.advance(2)
+        self.assertEqual(world.terms.admission.total, 1)
+        world.advance(2)
+        world.nothingLeft(self)
 
     def test_loopback(self) -> None:
         """Not counted."""

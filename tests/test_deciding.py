@@ -429,6 +429,7 @@ class RejectTests(DecidingCase):
                 ((), (403, b"the application does not accept this\n")),
                 ((401, "who are you? é€"), (401, "who are you? é€\n".encode())),
                 ((503,), (503, b"the application does not accept this\n")),
+                ((403, "no room \ud800"), (403, b"no room ?\n")),
             ):
                 self.reject(*arguments)
                 peer = self.ask(opening())
@@ -437,6 +438,12 @@ class RejectTests(DecidingCase):
                 self.assertEqual(int(fields["Content-Length"]), len(body))
                 self.assertEqual((self.app.told, peer.transport.ended), ([], "half"))
         self.assertEqual(self.flushLoggedErrors(), [])
+
+    def test_log(self) -> None:
+        """What a peer has said in the reason does not steer who reads the log, nor make a line of its own."""
+        self.reject(403, "no room \r\nforged\x1b[31m\0\ud800")
+        self.ask(opening())
+        self.assertEqual(self.lines(), [r"refused 198.51.100.7: 403 no room \r\nforged\x1b[31m\x00\ud800"])
 
     def test_headers(self) -> None:
         """Headers of the application's stand on its rejection too."""

@@ -52,6 +52,12 @@ class IncidentTests(ServedCase):
         self.clock.advance(PERIOD + 0.25)
         self.assertEqual(len(self.lines()), 2 * MOST + 2)
 
+    def test_printable(self) -> None:
+        """What would break the line, or steer a terminal, is escaped; letters of all languages are not."""
+        what = "é€ \r\n\x1b[2J\0\x85\u2028\ud800"
+        self.incidents.note("deeds", "said {what} {count:.1f}", what=what, count=1)
+        self.assertEqual(self.lines(), [r"said é€ \r\n\x1b[2J\x00\x85\u2028\ud800 1.0"])
+
     def test_slow(self) -> None:
         """A few in each period are never left out."""
         for _ in range(5):

@@ -54,6 +54,18 @@ class CloseTests(RateCase):
         self.assertEqual(found[:10], [Pong(b"%d" % n) for n in range(10)])
         self.assertEqual(found[10:], [Close(1008, "too many messages per second")])
 
+    def test_discarded(self) -> None:
+        """So is one of frames that hixie has discarded."""
+        for unit in (b"\x01\xff", b"\x80\x00"):
+            self.begin(messageRate=2, rateBurst=2)
+            peer = self.world.open("hixie-75")
+            peer.feed(unit * 4)
+            self.assertIsNone(peer.transport.ended)
+            peer.feed(unit)
+            self.assertIsNotNone(peer.transport.ended)
+            self.world.advance(6)
+            self.assertEqual(self.app.ends, [(1008, "too many messages per second", False)])
+
     def test_bytes(self) -> None:
         """As is one long message after the other."""
         peer = self.begin(byteRate=10_000, rateBurst=1, maxMessage=10_000)

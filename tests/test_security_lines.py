@@ -57,6 +57,7 @@ LINES: dict[str, tuple[str, ...]] = {
         "tests.test_origins.HostTests",
         HANDSHAKE + "WrongTests.test_refused",
     ),
+    "a PROXY header that is wrong, or never ends": ("tests.test_announced.AnnouncedTests",),
     "too many connections, too many handshakes": (
         "tests.test_admission.ServedTests",
         "tests.test_admission.RateTests",
@@ -70,6 +71,10 @@ LINES: dict[str, tuple[str, ...]] = {
         WIRE + "hixie.Hixie76Tests.test_lengthThatNeverEnds",
         WIRE + "hixie.Hixie76Tests.test_textWithoutEnd",
         HANDSHAKE + "WrongTests.test_hixie",
+    ),
+    "hixie frames that say nothing": (
+        WIRE + "hixie.Hixie76Tests.test_discardedCounts",
+        "tests.test_rates.CloseTests.test_discarded",
     ),
     # frames
     "frames that the RFC forbids": (
@@ -126,6 +131,10 @@ LINES: dict[str, tuple[str, ...]] = {
         "tests.test_websocket.SendTests.test_pingFlood",
         FLOW + "DeafTests.test_pings",
     ),
+    "flood of new keys (TLS) by who does not read": (
+        "tests.loop.test_secured.SecuredTests.test_unreadAnswers",
+        "tests.test_unread.UnreadTests.test_flood",
+    ),
     "echo or broadcast to who does not read": (
         "tests.test_websocket.SendTests.test_fullPausesReading",
         "tests.test_websocket.SendTests.test_stalled",
@@ -154,6 +163,10 @@ LINES: dict[str, tuple[str, ...]] = {
         "tests.test_websocket.HookTests.test_readingPauses",
         FLOW + "FastTests.test_slowHook",
     ),
+    "clients that come, send and go faster than their hooks": (
+        "tests.test_admission.ServedTests.test_hooksThatRun",
+        "tests.test_admission.ServedTests.test_hooksGivenUp",
+    ),
     "rate over the limit": ("tests.test_rates.CloseTests", "tests.test_rates.SlowTests"),
     "slow downloads, dripped bodies": ("tests.test_plainhttp.PaceTests",),
     # the process
@@ -164,6 +177,8 @@ LINES: dict[str, tuple[str, ...]] = {
         PROCESS + "DescriptorTests.test_shortage",
     ),
     "thousands who come and go": (
+        "tests.test_heap.GiveBackTests",
+        "tests.test_heap.HeapTests.test_givesBack",
         "tests.test_connection.NothingLeftTests",
         PROCESS + "LeftTests.test_nothing",
     ),
@@ -176,6 +191,8 @@ LINES: dict[str, tuple[str, ...]] = {
     "no traceback, no stack of log lines, no exit": (
         "tests.test_connection.GarbageTests.test_anything",
         "tests.test_incidents.ServedTests",
+        "tests.test_incidents.IncidentTests.test_printable",
+        "tests.test_deciding.RejectTests.test_log",
         HANDSHAKE + "WrongTests.test_refused",
     ),
 }

@@ -27,7 +27,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import wsapp.listening
 from tests.peers import ServedCase
-from wsapp import descriptors, tap
+from wsapp import descriptors, heap, tap
 from wsapp.brokers import Keep
 from wsapp.brokers.memory import MemoryBroker
 from wsapp.brokers.redis.broker import AWAY, RedisBroker
@@ -213,6 +213,8 @@ class OwningTests(ServedCase):
         self.patch(descriptors, "raiseLimit", lambda connections: self.said)
         self.patch(Signals, "install", lambda signals: self.calls.append(signals))
         self.patch(atexit, "register", lambda *arguments: self.calls.append(arguments))
+        self.looking: list[object] = []
+        self.patch(heap, "giveBack", lambda clock, found: self.looking.append(clock))
         self.systemd: list[str] = []
         self.patch(Notifier, "_say", lambda notifier, state: self.systemd.append(state))
         self.triggers: list[tuple[Any, ...]] = []
@@ -246,6 +248,11 @@ class OwningTests(ServedCase):
         tap._owning(self, self.server, 500, self.stop)
         found = [(event["log_level"].name, event["limit"]) for event in self.logged if "limit" in event]
         self.assertEqual(found, [("info", "enough"), ("warn", "too few")])
+
+    def test_heap(self) -> None:
+        """Memory is given back, by whoever has clients; a master has none."""
+        tap._owning(self, self.server, None, self.stop)
+        self.assertEqual(self.looking, [self])
 
     def test_failedStart(self) -> None:
         """A server that cannot start ends the process, with a status that says so."""

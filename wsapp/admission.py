@@ -73,7 +73,7 @@ class Ticket:
         return self._admission.refusing <= MOST_REFUSING
 
     def leave(self) -> None:
-        """The connection has ended."""
+        """The connection has ended, and so have its hooks."""
         if self._refusing:
             self._refusing = False
             self._admission.refusing -= 1

@@ -151,7 +151,6 @@ class Connection:
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection has ended."""
         self._lost = True
-        self._ticket.leave()
         self._noDeadline()
         phase = self._phase
         if not isinstance(phase, WebSocket):
@@ -201,7 +200,12 @@ class Connection:
     # What the phases tell
 
     def over(self) -> None:
-        """The last hook is done, or there is nobody to call one for."""
+        """The last hook is done, or there is nobody to call one for: only now is its place free.
+
+        What a client has sent is kept until its hooks are done, so whoever comes and goes faster than they
+        are must count for as long.
+        """
+        self._ticket.leave()
         self._phase = _FAREWELL  # parted from, so that both are freed at once
         self._listener.left(self)
 
@@ -224,7 +228,8 @@ class Connection:
             detail=f" ({error.detail})" if error.detail else "",
         )
         headers = [*error.headers, ("X-Content-Type-Options", "nosniff")]
-        body = b"" if self._bodiless else f"{error.message}\n".encode()
+        # An application's reason may hold what UTF-8 cannot say.
+        body = b"" if self._bodiless else f"{error.message}\n".encode(errors="replace")
         self.transport.write(response(error.status, error.phrase, headers, body))
         self._sayNoMore()
 

@@ -199,7 +199,8 @@ class Deciding:
             self._complete(self._decision)
 
     def lost(self, reason: Failure) -> None:
-        """The connection has ended."""
+        """The connection has ended; nothing is kept of it for a hook that does not heed that."""
+        self._rest = b""
         self._forget()
 
     def stop(self) -> None:

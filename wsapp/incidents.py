@@ -23,6 +23,15 @@ MOST = 20
 PERIOD = 60.0
 
 
+def _printable(value: object) -> object:
+    """A text without what would break the line, or steer the terminal that shows it."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in value
+    )
+
+
 class _Kind:
     """What one kind has had in its period."""
 
@@ -53,7 +62,8 @@ class Incidents:
         """Log one incident, or count it.
 
         :param kind: What people call such incidents, in the plural: "requests refused with 403".
-        :param text: The line, as :meth:`twisted.logger.Logger.info` takes it, with *values*.
+        :param text: The line, as :meth:`twisted.logger.Logger.info` takes it, with *values*: of these what
+            does not print is escaped, as peers may have a say in them.
         """
         now = self._seconds()
         known = self._kinds.get(kind)
@@ -63,7 +73,7 @@ class Incidents:
             known = self._kinds[kind] = _Kind(now)
         known.count += 1
         if known.count <= MOST:
-            _log.info(text, **values)
+            _log.info(text, **{name: _printable(value) for name, value in values.items()})
         elif known.timer is None:
             known.timer = self._wheel.after(known.began + PERIOD - now, lambda: self._tell(kind))
 

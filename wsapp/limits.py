@@ -73,7 +73,7 @@ class Limits:
     closeTimeout: float = 5
     #: How long one hook of the application may take; 0: any time.
     hookTimeout: float = 0
-    #: Connections in all; past it 503.
+    #: Connections in all, each until its last hook is done; past it 503.
     maxConnections: int = 10_000
     #: Connections of one address (one /64 for IPv6); past it 429.
     maxConnectionsPerAddress: int = 1_000

@@ -21,12 +21,20 @@ from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.error import VerifyError
-from twisted.internet.interfaces import IListeningPort, IOpenSSLContextFactory, IProtocolFactory
+from twisted.internet.interfaces import (
+    IListeningPort,
+    IOpenSSLContextFactory,
+    IOpenSSLServerConnectionCreator,
+    IProtocolFactory,
+)
 from twisted.logger import Logger
+from twisted.protocols.tls import TLSMemoryBIOProtocol
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from wsapp.announced import AnnouncedFactory
 from wsapp.errors import WsappError
+from wsapp.unread import BoundedConnection
 
 __all__ = ["BACKLOG", "BadEndpoint", "ClientCertificates", "Endpoint"]
 
@@ -41,6 +49,9 @@ only with ``dhParameters``."""
 #: fewer than come at once, and those beyond try again after a second.  The system may allow fewer.
 BACKLOG = 1024
 
+#: What stands before the endpoint of a port where a PROXY header comes first.
+_ANNOUNCED = "haproxy:"
+
 #: How many words without a name an endpoint of each kind may have before that of its backlog.
 _BEFORE_BACKLOG = {"tcp": 2, "tcp6": 2, "ssl": 5}
 
@@ -49,7 +60,7 @@ def _deepened(text: str) -> str:
     """The endpoint with our backlog, where it has none of its own."""
     # As Twisted reads it, a backslash takes the meaning of what follows.
     words = re.sub(r"\\.", "_", text, flags=re.DOTALL).split(":")
-    if words[0] == "haproxy":
+    if text.startswith(_ANNOUNCED):
         del words[0]
     kind, *rest = words
     unnamed = [word for word in rest if "=" not in word]
@@ -75,7 +86,7 @@ class ClientCertificates:
     required: bool = True
 
 
-@implementer(IOpenSSLContextFactory)
+@implementer(IOpenSSLContextFactory, IOpenSSLServerConnectionCreator)
 class _RenewableContext:
     """A context factory whose context can be replaced: new connections use the new one."""
 
@@ -99,6 +110,12 @@ class _RenewableContext:
     def getContext(self) -> SSL.Context:
         """The context for a connection that begins."""
         return self._context
+
+    def serverConnectionForTLS(self, layer: Any) -> SSL.Connection:
+        """A connection that begins: Twisted's own TLS does not see to what it answers by itself."""
+        if isinstance(layer, TLSMemoryBIOProtocol):
+            return BoundedConnection(self._context, layer)
+        return SSL.Connection(self._context, None)
 
     def renew(self, inner: Any) -> None:
         """Use what another context factory has read."""
@@ -229,7 +246,7 @@ class Endpoint:
 
     def _parse(self, reactor: Any) -> Any:
         try:
-            return serverFromString(reactor, _deepened(self.text))
+            return serverFromString(reactor, _deepened(self.text).removeprefix(_ANNOUNCED))
         except (SSL.Error, crypto.Error, VerifyError) as error:
             raise BadEndpoint(
                 f"{self.text}: the key or certificate cannot be used ({_reason(error)})"
@@ -286,6 +303,8 @@ class Endpoint:
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
         """Listen; fails with :exc:`BadEndpoint`."""
+        if self.text.startswith(_ANNOUNCED):
+            factory = AnnouncedFactory(factory)
         listening: Deferred[IListeningPort] = self._inner.listen(factory)
         return listening.addErrback(self._refused)
 

@@ -203,7 +203,7 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
     :param reopen: What else SIGHUP does.
     """
     from wsapp.descriptors import raiseLimit
-    from wsapp.heap import keepFreed
+    from wsapp.heap import giveBack, heap, keepFreed
     from wsapp.notify import Notifier
     from wsapp.signals import Signals
     from wsapp.wire.selection import accelerated
@@ -222,6 +222,7 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
         if (said := raiseLimit(connections)) is not None:
             (_log.info if said[1] else _log.warn)("{limit}", limit=said[0])
         keepFreed()
+        reactor.callWhenRunning(lambda: giveBack(reactor, heap()))
     notifier = Notifier(reactor, os.environ)
     server.started.addCallbacks(lambda _: reactor.callWhenRunning(notifier.ready), failed)
     worker = Inheritance.current is not None

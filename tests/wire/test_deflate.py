@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
+from unittest.mock import patch
 
 from tests.wire.case import Case
 from tests.wire.machines import atOnce, cut, deflated, frame, inPieces
@@ -179,6 +180,15 @@ class DeflaterTests(Case):
         secret = os.urandom(500)
         first = sharedDeflater(12).deflate(secret)
         self.assertEqual(len(sharedDeflater(12).deflate(secret)), len(first))
+
+    def test_atRest(self) -> None:
+        """One that has compressed nothing takes nothing: many clients only wait."""
+        with patch.object(zlib, "compressobj", wraps=zlib.compressobj) as made:
+            deflater = Deflater(15, fresh=False)
+            self.assertEqual(made.call_count, 0)
+            for _ in range(2):
+                deflater.deflate(b"Hello")
+            self.assertEqual(made.call_count, 1)
 
     def test_window(self) -> None:
         """Every window from 9 on is kept to, by a peer that has no larger one."""

@@ -8,8 +8,10 @@ from tests.wire.suite import MachineSuite
 from tests.wire.vectors import HIXIE_FRAMES
 from wsapp.errors import UnsupportedByVersion
 from wsapp.limits import Limits
-from wsapp.wire.events import Close, Violation
+from wsapp.wire.events import Close, Pong, Violation
 from wsapp.wire.hixie import HixieReceiver, HixieSender
+
+NOTHING = Pong(b"")
 
 
 class HixieSuite(MachineSuite):
@@ -17,9 +19,9 @@ class HixieSuite(MachineSuite):
 
     def test_vectors(self) -> None:
         """Messages, and frames of other types, which are read and discarded."""
-        for name, data, messages in HIXIE_FRAMES:
+        for name, data, events in HIXIE_FRAMES:
             with self.subTest(name):
-                self.everyCut(data, list(messages))
+                self.everyCut(data, events)
 
     def test_messages(self) -> None:
         """A message is 00, UTF-8, FF."""
@@ -51,11 +53,21 @@ class HixieSuite(MachineSuite):
             self.assertIsInstance(event, Violation)
             self.assertEqual(event[0], 1009)
 
+    def test_discardedCounts(self) -> None:
+        """A frame that is discarded counts as an event: a read full of them is not gone through in one go."""
+        for unit in (b"\x01\xff", b"\x01abc\xff", b"\x80\x00", b"\x80\x80\x80\x00", b"\x80\x03abc"):
+            receiver = self.wire.receiver()
+            receiver.receive(unit * 20)
+            self.assertEqual(receiver.next(16, 1), [NOTHING] * 16)
+            self.assertFalse(receiver.hungry)
+            self.assertEqual(receiver.next(16, 1), [NOTHING] * 4)
+            self.assertTrue(receiver.hungry)
+
     def test_discardedTextOfTheLimit(self) -> None:
         """A frame to discard may be as long as a message."""
         limits = Limits(maxMessage=10)
-        self.everyCut(b"\x01" + b"x" * 10 + b"\xff\x00a\xff", ["a"], limits)
-        self.everyCut(b"\x80\x0a" + b"x" * 10 + b"\x00a\xff", ["a"], limits)
+        self.everyCut(b"\x01" + b"x" * 10 + b"\xff\x00a\xff", [NOTHING, "a"], limits)
+        self.everyCut(b"\x80\x0a" + b"x" * 10 + b"\x00a\xff", [NOTHING, "a"], limits)
         violation = Violation(1009, "a frame to discard is larger than 10 bytes")
         self.everyCut(b"\x01" + b"x" * 11 + b"\xff", [violation], limits)
         self.everyCut(b"\x80\x0b", [violation], limits)
@@ -63,7 +75,7 @@ class HixieSuite(MachineSuite):
     def test_lengthThatNeverEnds(self) -> None:
         """A length has an end: by its value, or by its count of digits if it is of zeros."""
         self.everyCut(b"\x80" + b"\x80" * 9, [Violation(1002, "a frame's length does not end")])
-        self.everyCut(b"\x80" + b"\x80" * 8 + b"\x01x\x00a\xff", ["a"])
+        self.everyCut(b"\x80" + b"\x80" * 8 + b"\x01x\x00a\xff", [NOTHING, "a"])
         for data in (b"\x80" + b"\xff" * 100, b"\x80\xff\xff\xff\x7f", b"\xff" * 100):
             (event,) = atOnce(self.wire.receiver(), data)
             self.assertEqual(event[0], 1009)
@@ -76,7 +88,7 @@ class Hixie75Tests(HixieSuite, Case):
 
     def test_noClose(self) -> None:
         """FF 00 is an empty frame; our close is the end of TCP."""
-        self.assertEqual(atOnce(self.wire.receiver(), b"\xff\x00\x00a\xff"), ["a"])
+        self.assertEqual(atOnce(self.wire.receiver(), b"\xff\x00\x00a\xff"), [NOTHING, "a"])
         self.assertEqual(self.wire.sender().close(1000, "bye"), b"")
 
 
@@ -97,4 +109,4 @@ class Hixie76Tests(HixieSuite, Case):
 
     def test_otherTypesDoNotClose(self) -> None:
         """FE 00 is an empty frame."""
-        self.everyCut(b"\xfe\x00\x80\x00\x00a\xff", ["a"])
+        self.everyCut(b"\xfe\x00\x80\x00\x00a\xff", [NOTHING, NOTHING, "a"])

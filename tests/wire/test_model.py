@@ -138,8 +138,8 @@ class Model(RuleBasedStateMachine):
     @rule(kind=st.integers(1, 0x7F), body=st.binary(max_size=200))
     def discarded(self, kind: int, body: bytes) -> None:
         """Frames of hixie that say nothing, of both forms."""
-        self.say(bytes([kind]) + body.replace(b"\xff", b"") + b"\xff")
-        self.say(bytes([0x7F + kind, 0x80 | len(body) >> 7, len(body) & 0x7F]) + body)
+        self.say(bytes([kind]) + body.replace(b"\xff", b"") + b"\xff", Pong(b""))
+        self.say(bytes([0x7F + kind, 0x80 | len(body) >> 7, len(body) & 0x7F]) + body, Pong(b""))
 
     @precondition(lambda self: not self.ended and self.wire.closes)
     @rule(code=st.sampled_from([None, 1000, 1001, 1003, 3000, 4999]), reason=st.text(max_size=30))

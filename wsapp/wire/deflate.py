@@ -258,16 +258,21 @@ class Deflater:
         connection that has agreed to the same.
     """
 
-    __slots__ = ("_flush", "_zlib")
+    __slots__ = ("_bits", "_flush", "_zlib")
 
     def __init__(self, bits: int, fresh: bool) -> None:
-        self._zlib = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, -bits)
+        self._bits = -bits
+        # Made for the first message: it takes a quarter of a megabyte, and many clients only listen or wait.
+        self._zlib: zlib._Compress | None = None
         # A full flush forgets the window: what is compressed next refers to nothing before it.
         self._flush = zlib.Z_FULL_FLUSH if fresh else zlib.Z_SYNC_FLUSH
 
     def deflate(self, message: bytes) -> bytes:
         """The payload of one compressed message (RFC 7692 7.2.1)."""
-        out = self._zlib.compress(message) + self._zlib.flush(self._flush)
+        deflater = self._zlib
+        if deflater is None:
+            deflater = self._zlib = zlib.compressobj(zlib.Z_DEFAULT_COMPRESSION, zlib.DEFLATED, self._bits)
+        out = deflater.compress(message) + deflater.flush(self._flush)
         return out[:-4]
 
 

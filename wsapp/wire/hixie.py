@@ -3,6 +3,9 @@
 From draft-hixie-thewebsocketprotocol-75 and -76 (hybi-00), section 4: a text message is ``00``,
 UTF-8, ``FF``; other types are read and discarded; hixie-76 closes with ``FF 00``.  There are no
 binary messages, no pings and no close codes.
+
+A frame that is discarded is reported as a pong that nobody has asked for, which says as little: so it
+counts where events are counted, and a read that is full of them is no more work at a time than one of pongs.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from collections.abc import Hashable
 from wsapp.errors import UnsupportedByVersion
 from wsapp.limits import Limits
 from wsapp.wire.codes import BAD_DATA, NO_STATUS, PROTOCOL_ERROR, TOO_BIG
-from wsapp.wire.events import Close, Event, Violation
+from wsapp.wire.events import Close, Event, Pong, Violation
 from wsapp.wire.utf8 import checked
 
 __all__ = ["HixieReceiver", "HixieSender"]
@@ -27,6 +30,9 @@ _ENDED = 5
 
 # No length needs more bytes, whatever the limits: leading zeros would go on for ever.
 _LONGEST_LENGTH = 9
+
+# What a frame comes to that is discarded.
+_NOTHING = Pong(b"")
 
 
 class HixieReceiver:
@@ -95,8 +101,9 @@ class HixieReceiver:
             if event is not None:
                 events.append(event)
                 count -= 1
-                size -= len(event)
-                if not isinstance(event, str):
+                if isinstance(event, str):
+                    size -= len(event)
+                elif isinstance(event, (Close, Violation)):
                     self._end()
         return events
 
@@ -152,9 +159,10 @@ class HixieReceiver:
         self._left -= len(piece)
         if self._left < 0:
             return Violation(TOO_BIG, f"a frame to discard is larger than {self._maxMessage} bytes")
-        if whole:
-            self._state = _TYPE
-        return None
+        if not whole:
+            return None
+        self._state = _TYPE
+        return _NOTHING
 
     def _readLength(self) -> Event | None:
         digit = self._data[self._position]
@@ -168,17 +176,21 @@ class HixieReceiver:
                 return Violation(PROTOCOL_ERROR, "a frame's length does not end")
         elif self._left == 0 and self._type == 0xFF and self._closes:
             return Close(NO_STATUS, "")
+        elif self._left:
+            self._state = _SKIP_BYTES
         else:
-            self._state = _SKIP_BYTES if self._left else _TYPE
+            self._state = _TYPE
+            return _NOTHING
         return None
 
     def _skipBytes(self) -> Event | None:
         step = min(self._left, len(self._data) - self._position)
         self._position += step
         self._left -= step
-        if not self._left:
-            self._state = _TYPE
-        return None
+        if self._left:
+            return None
+        self._state = _TYPE
+        return _NOTHING
 
 
 _STEPS = {
