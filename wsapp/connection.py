@@ -41,7 +41,7 @@ class Listener:
     :ivar port: Its number; None for a UNIX socket.
     :ivar tuned: Whether its connections have their socket options from it.
     :ivar ready: Whether connections are attended to; until :meth:`open` they wait unread.
-    :ivar connections: Those that are not over: their last hook is not done.
+    :ivar connections: Those that are not over, their last hook is not done; in the order in which they came.
     :ivar whenLeft: Called whenever one is over.
     """
 
@@ -50,18 +50,18 @@ class Listener:
         self.port: int | None = None
         self.tuned = False
         self.ready = False
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, None] = {}
         self.whenLeft: Callable[[], None] = _nothing
 
     def open(self) -> None:
         """Attend to connections from now on."""
         self.ready = True
-        for connection in self.connections:
+        for connection in list(self.connections):
             connection.attend()
 
     def left(self, connection: Connection) -> None:
         """One is over."""
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         self.whenLeft()
 
 
@@ -116,7 +116,7 @@ class Connection:
     def connectionMade(self) -> None:
         """Somebody has connected."""
         terms = self._terms
-        self._listener.connections.add(self)
+        self._listener.connections[self] = None
         self._ticket = Ticket(terms.admission)
         terms.metrics.connections += 1
         if not self._listener.tuned:
@@ -193,6 +193,17 @@ class Connection:
         self.abort()
         if isinstance(self._phase, WebSocket):
             self._phase.giveUp()
+
+    def giveWay(self) -> bool:
+        """End now, where this is no client, and let somebody else have its place.
+
+        :return: Whether it had one that is free now.
+        """
+        if self.serving or self._ticket.left:
+            return False
+        self._ticket.leave()
+        self.abort()
+        return True
 
     # What the phases tell
 
