@@ -34,7 +34,7 @@ class GateTests(SynchronousTestCase):
         self.assertTrue(all(len(token) >= 43 for token in tokens))
 
     def test_tries(self) -> None:
-        """After so many wrong ones there is a pause for wrong ones; right ones cost nothing, and never wait."""
+        """After so many wrong ones there is a pause for wrong ones; right ones cost nothing, never wait."""
         for _ in range(50):
             self.assertTrue(self.gate.admits(TOKEN))
         tries = 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
 import time
 from collections import Counter
 from pathlib import Path
@@ -28,8 +27,12 @@ ALLOWANCE = 10 * MB
 #: How many times worse the others' echo latency may become (SECURITY.md)...
 FACTOR = 3
 
-#: ... unless it stays below this, in seconds: on a quiet loopback three times nothing is nothing.
-FLOOR = 0.01
+#: ... unless it stays below this, in seconds: on a quiet loopback three times nothing is nothing, and where
+#: attackers and others want the same two processors, each waits for slices of theirs.
+FLOOR = 0.05
+
+#: How often an attack is tried, if what the machine did meanwhile may have been what was slow.
+TRIES = 3
 
 #: Rounds of rest and attack, and their seconds.
 ROUNDS, REST, RAGE = 3, 0.3, 0.6
@@ -50,6 +53,11 @@ def resident(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmRSS in its status")
+
+
+def p99(taken: list[float]) -> float:
+    """:return: What one in a hundred of these is above."""
+    return sorted(taken)[len(taken) * 99 // 100]
 
 
 class Inquirer:
@@ -101,7 +109,7 @@ class AttackCase(LiveTestCase):
         try:
             self.inquirer.ask("trim")
             atRest = resident(self.running.pid)
-            for again in (True, False):
+            for left in reversed(range(TRIES)):
                 came, peak, quiet, loud = self.rounds(attack)
                 after = self.settled(atRest)
                 figures = (
@@ -114,28 +122,30 @@ class AttackCase(LiveTestCase):
                 if not latency or loud <= max(FACTOR * quiet, FLOOR):
                     break
                 # What the machine did meanwhile is not the server's fault; an attack does it again.
-                self.assertTrue(again, figures)
+                self.assertTrue(left, figures)
         finally:
             attack.stop()
         self.assertGreater(came["begun"], 0)
         return came
 
     def rounds(self, attack: Attack) -> tuple[Counter[str], int, float, float]:
-        """:return: What came of the rounds, the peak of memory, the median p99 at rest and under attack."""
+        """:return: What came of the rounds, the peak of memory, and p99 of all at rest and under attack."""
         came: Counter[str] = Counter()
-        rest, rage, peak = [], [], 0
+        rest: list[float] = []
+        rage: list[float] = []
+        peak = 0
         for _ in range(ROUNDS):
-            rest.append(self.bystander.window(REST)["p99"])
+            rest += self.bystander.window(REST)
             attack.go()
             self.bystander.begin(RAGE)
             end = time.monotonic() + RAGE
             while time.monotonic() < end:
                 peak = max(peak, resident(self.running.pid))
                 time.sleep(0.01)
-            rage.append(self.bystander.end()["p99"])
+            rage += self.bystander.end()
             came.update(attack.halt())
             self.gone()
-        return came, peak, statistics.median(rest), statistics.median(rage)
+        return came, peak, p99(rest), p99(rage)
 
     def gone(self) -> None:
         """Wait until the attackers' clients are gone, and what they sent is worked off, but not for long: a

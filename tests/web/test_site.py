@@ -140,7 +140,7 @@ class SiteTests(SynchronousTestCase):
         self.assertEqual(fetch(siteFor({}, Clock()), "/", "HEAD").body, b"")
 
     def test_forms(self) -> None:
-        """Nothing that calls itself a form is parsed: some would take half a minute, some make a traceback."""
+        """Nothing that calls itself a form is parsed: some take half a minute, some make a traceback."""
         odd = b"\r\n--b0\r\nContent-Disposition: form-data; name*=utf-8''x\r\n\r\nv\r\n--b0--\r\n"
         nested = b"\r\n--b0\r\n" + b"".join(
             b"Content-Type: multipart/x; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1, 2000)
