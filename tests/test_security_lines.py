@@ -1,7 +1,7 @@
 """Each line of what a hostile or broken peer can do, with the tests that hold what happens instead.
 
-The lines are those of the plan's list of attacks, in its order, and what audits have added; a test may stand for
-several.  This module holds that each line has tests and that they exist; what they say is theirs.
+The lines are those of the plan's list of attacks, in its order, and what audits have added; a test may
+stand for several.  This module holds that each line has tests and that they exist; what they say is theirs.
 """
 
 from __future__ import annotations
