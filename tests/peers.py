@@ -304,7 +304,7 @@ class World:
     def nothingLeft(self, case: SynchronousTestCase) -> None:
         """Assert that nothing of any connection is left."""
         self.advance(0.5)
-        case.assertEqual(self.factory.listener.connections, set())
+        case.assertEqual(list(self.factory.listener.connections), [])
         case.assertEqual(self.terms.admission.total, 0)
         case.assertEqual(self.terms.admission.byAddress, {})
         case.assertEqual(list(self.app.clients), [])

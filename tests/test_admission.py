@@ -228,6 +228,35 @@ class ServedTests(ServedCase):
         self.assertEqual((late.take(), late.transport.ended), (b"", "lose"))
 
 
+class GiveWayTests(ServedCase):
+    """Where somebody may be sent away for who comes."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.world = World(limits={"maxConnections": 3})
+
+        def giveWay() -> None:
+            any(connection.giveWay() for connection in self.world.server.connections())
+
+        self.world.terms.admission.giveWay = giveWay
+
+    def test_oldest(self) -> None:
+        """The oldest that is no client goes, once, and its place is free before its end is known."""
+        client = self.world.open()
+        silent = [self.world.peer() for _ in range(2)]
+        others = [self.world.open() for _ in range(2)]
+        self.assertEqual([peer.transport.ended for peer in silent], ["abort"] * 2)
+        self.assertEqual([peer.transport.ended for peer in (client, *others)], [None] * 3)
+        late = self.world.peer()
+        late.feed(opening())
+        self.assertIn(b" 503 ", late.take())
+        self.world.settle()
+        self.assertEqual(self.world.terms.admission.total, 3)
+        for peer in self.world.peers:
+            peer.lose()
+        self.world.nothingLeft(self)
+
+
 class RateTests(ServedCase):
     """How fast handshakes may come."""
 

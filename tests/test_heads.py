@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.error import ConnectionDone
+from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsapp.errors import HandshakeError, ServerFull
-from wsapp.heads import ReadingHead, Refusing
+from wsapp.fairness import Fairness
+from wsapp.heads import Queued, ReadingHead, Refusing
 from wsapp.limits import Limits
 from wsapp.wire.selection import RequestHead
 
@@ -29,8 +33,8 @@ class Told:
     def upgrade(self, head: RequestHead, rest: bytes) -> None:
         self.told.append(("upgrade", head.target, rest))
 
-    def plain(self, head: RequestHead, rest: bytes) -> None:
-        self.told.append(("plain", head.target, rest))
+    def plain(self, head: RequestHead, data: bytes, start: int) -> None:
+        self.told.append(("plain", head.target, data[start:]))
 
     def askedByFlash(self, data: bytes) -> None:
         self.told.append(("flash", data))
@@ -76,6 +80,18 @@ class HeadTests(SynchronousTestCase):
             phase.receive(bytes([byte]))
         self.assertEqual(self.connection.told, [("upgrade", "/chat", b"")])
 
+    def test_start(self) -> None:
+        """A head may begin anywhere in what has come, be it larger than what is looked at at once."""
+        lines = b"".join(b"X: %s\r\n" % (b"y" * 4000) for _ in range(3))
+        large = PLAIN[:-2] + lines + b"\r\n"
+        for data in (PLAIN, large):
+            for before in (0, 1, 20_000):
+                for rest in (b"", b"more", PLAIN * 1000):
+                    self.next().receive(b"x" * before + data + rest, before)
+                    self.assertEqual(self.connection.told.pop(), ("plain", "/page", rest))
+        self.next().receive(b"x" + b"GET / HTTP/1.1\r\nX: " + b"y" * 40_000, 1)
+        self.assertEqual(self.connection.told, [("refused", 431)])
+
     def test_begun(self) -> None:
         """The first byte of a further request is told of, once; until then it is only expected."""
         phase = self.next()
@@ -110,3 +126,46 @@ class HeadTests(SynchronousTestCase):
         self.first().stop()
         Refusing(self.connection, ServerFull("too many")).stop()
         self.assertEqual(self.connection.told, [("hung up",)] * 2)
+
+
+class QueuedTests(SynchronousTestCase):
+    """The next request is here, but others come first."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.connection = Told()
+        self.turns: list[tuple[bytes, int]] = []
+        self.queued = Queued(
+            self.connection,
+            Fairness(self.clock),
+            b"last next",
+            5,
+            lambda data, start: self.turns.append((data, start)),
+        )
+
+    def reading(self) -> bool:
+        """:return: Whether the transport reads."""
+        return bool(self.connection.transport.producerState == "producing")
+
+    def test_turn(self) -> None:
+        """In another turn it is looked at, and until then nothing is read."""
+        self.assertEqual((self.reading(), self.turns), (False, []))
+        self.clock.advance(0)
+        self.assertEqual((self.reading(), self.turns), (True, [(b"last next", 5)]))
+
+    def test_more(self) -> None:
+        """What comes all the same is behind it."""
+        self.queued.receive(b" and")
+        self.queued.receive(b" more")
+        self.clock.advance(0)
+        self.assertEqual(self.turns, [(b"next and more", 0)])
+
+    def test_over(self) -> None:
+        """Its turn does not come where the connection has ended, or the server stops."""
+        self.queued.lost(Failure(ConnectionDone()))
+        self.clock.advance(0)
+        self.assertEqual((self.turns, self.connection.told), ([], []))
+        self.setUp()
+        self.queued.stop()
+        self.clock.advance(0)
+        self.assertEqual((self.turns, self.connection.told, self.reading()), ([], [("hung up",)], True))

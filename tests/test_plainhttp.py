@@ -12,8 +12,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet import _producer_helpers
+from twisted.internet.error import ConnectionLost
 from twisted.internet.interfaces import IPullProducer, IPushProducer
 from twisted.internet.task import Cooperator
+from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.server import Request, Site
@@ -449,6 +451,7 @@ class PressureTests(HTTPCase):
         answer = b""
         while piece := peer.take():
             answer += piece
+            self.world.clock.advance(0)
         self.assertEqual(statuses(answer), [200] * asked)
         self.assertTrue(peer.transport.reading)
         self.ended()
@@ -481,7 +484,9 @@ class PressureTests(HTTPCase):
         peer.feed(get("/big50000"))
         peer.feed(get("/b"))
         self.assertEqual(len(self.pages.asked), 1)
-        self.assertTrue(peer.take().endswith(b"GET /b "))
+        answer = peer.take()
+        self.world.clock.advance(0)
+        self.assertTrue((answer + peer.take()).endswith(b"GET /b "))
         self.ended()
 
     def test_upgradeBehindALargeAnswer(self) -> None:
@@ -493,6 +498,140 @@ class PressureTests(HTTPCase):
         answer += peer.take()
         self.assertEqual(statuses(answer), [200, 101])
         self.assertTrue(answer.endswith(b"\x81\x02hi"))
+        self.ended()
+
+
+class FairTests(HTTPCase):
+    """One peer's requests do not keep the others waiting."""
+
+    def send(self, *data: bytes) -> list[Peer]:
+        """Bytes of several peers come in one turn; the next ones have not come yet."""
+        peers = [self.world.peer(bufferSize=1 << 30) for _ in data]
+        for peer, piece in zip(peers, data, strict=True):
+            peer.connection.dataReceived(piece)
+        return peers
+
+    def paths(self) -> list[bytes]:
+        return [path for _, path, _ in self.pages.asked]
+
+    def test_pipelined(self) -> None:
+        """One request a turn, of each; nothing more is read until the last of them."""
+        peers = self.send(*(b"".join(get(f"/{name}{n}") for n in range(3)) for name in "ab"))
+        self.assertEqual(self.paths(), [b"/a0", b"/b0"])
+        self.assertEqual([peer.transport.reading for peer in peers], [False, False])
+        self.world.clock.advance(0)
+        self.assertEqual(self.paths(), [b"/a0", b"/b0", b"/a1", b"/b1", b"/a2", b"/b2"])
+        self.assertEqual([peer.transport.reading for peer in peers], [True, True])
+        self.ended()
+
+    def test_manyChunks(self) -> None:
+        """So many chunks a turn; what is behind the body waits."""
+        body = chunked("/chunks", *[b"x"] * 200)
+        chunky, other = self.send(body + get("/behind"), b"".join(get(f"/{n}") for n in range(5)))
+        self.assertEqual((self.paths(), chunky.transport.reading), ([b"/0"], False))
+        self.world.clock.advance(0)
+        paths = self.paths()
+        self.assertEqual(paths, [b"/0", b"/1", b"/2", b"/3", b"/4", b"/chunks", b"/behind"])
+        self.assertEqual(self.pages.asked[5][2], b"x" * 200)
+        self.assertTrue(chunky.transport.reading)
+        self.assertEqual(statuses(other.take()), [200] * 5)
+        self.ended()
+
+    def test_moreMeanwhile(self) -> None:
+        """What comes all the same while it waits is not lost, and in order."""
+        data = chunked("/a", *[b"x"] * 200) + get("/b") + get("/c") + chunked("/d", *[b"y"] * 200)
+        for place in range(0, len(data), 97):
+            (peer,) = self.send(data[:place])
+            peer.feed(data[place:])
+            self.assertEqual(self.pages.asked[0][1:], (b"/a", b"x" * 200))
+            self.assertEqual(self.pages.asked[3][1:], (b"/d", b"y" * 200))
+            self.assertEqual(self.paths()[1:3], [b"/b", b"/c"])
+            self.pages.asked.clear()
+        self.ended()
+
+    def test_moreMeanwhileAtOnce(self) -> None:
+        """The same within one turn."""
+        data = get("/a") + get("/b") + get("/c") + chunked("/d", *[b"y"] * 200)
+        for size in (10, 100):
+            (peer,) = self.send(b"")
+            for place in range(0, len(data), size):
+                peer.connection.dataReceived(data[place : place + size])
+            self.world.clock.advance(0)
+            self.assertEqual(self.paths(), [b"/a", b"/b", b"/c", b"/d"])
+            self.pages.asked.clear()
+        self.ended()
+
+    def test_largeReads(self) -> None:
+        """Where this turn has had enough of large reads, a body's next one waits, whole."""
+        self.patch(self.world.terms.fairness, "seconds", iter(range(1 << 30)).__next__)
+        first, second = self.send(*[post("/x", b"x" * 600_000)[:-400_000]] * 2)
+        for peer in (first, second):
+            peer.connection.dataReceived(b"x" * 200_000)
+        self.assertEqual([peer.transport.reading for peer in (first, second)], [True, False])
+        for peer in (first, second):
+            peer.feed(b"x" * 200_000)
+        self.assertEqual([len(body) for _, _, body in self.pages.asked], [600_000] * 2)
+        self.assertEqual([peer.transport.reading for peer in (first, second)], [True, True])
+        self.ended()
+
+    def test_lostMeanwhile(self) -> None:
+        """Nobody is asked for who has gone."""
+        peers = self.send(get("/a") * 2, chunked("/b", *[b"x"] * 200))
+        for peer in peers:
+            peer.gone = True
+            peer.connection.connectionLost(Failure(ConnectionLost()))
+        self.world.clock.advance(0)
+        self.assertEqual(self.paths(), [b"/a"])
+        self.ended()
+
+    def test_stopMeanwhile(self) -> None:
+        """The server's end does not wait for requests of which nobody has heard."""
+        (peer,) = self.send(get("/a") * 2)
+        stopped = self.world.server.stopService()
+        self.assertEqual((peer.transport.ended, peer.transport.reading), ("lose", True))
+        self.assertEqual(statuses(peer.take()), [200])
+        self.world.advance(1)
+        self.successResultOf(stopped)
+        self.assertEqual(self.paths(), [b"/a"])
+        self.ended()
+
+    def test_answeredMeanwhile(self) -> None:
+        """A page that answers before the body is whole ends the connection."""
+        site = self.world.terms.site
+        assert site is not None
+        waiting: list[HTTPRequest] = []
+
+        class Later(HTTPRequest):
+            def gotLength(self, length: int | None) -> None:
+                super().gotLength(length)
+                waiting.append(self)
+
+        self.patch(site, "requestFactory", Later)
+        (peer,) = self.send(chunked("/b", *[b"x"] * 200))
+        waiting[0].setResponseCode(200)
+        waiting[0].clientproto, waiting[0].method = b"HTTP/1.1", b"POST"
+        waiting[0].finish()
+        self.assertEqual((peer.transport.ended, peer.transport.reading), ("lose", True))
+        self.world.settle()
+        self.ended()
+
+    def test_work(self) -> None:
+        """What is behind a request is not copied for each: the work is linear."""
+        (peer,) = self.send(b"")
+        copied = 0
+
+        class Counted(bytes):
+            def __getitem__(self, place: Any) -> Any:
+                nonlocal copied
+                piece = super().__getitem__(place)
+                copied += len(piece) if isinstance(place, slice) else 1
+                return piece
+
+        data = Counted(b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+        peer.connection.dataReceived(data)
+        self.world.clock.advance(0)
+        self.assertEqual(len(self.pages.asked), 10_000)
+        self.assertLess(copied, 10_000 * 17_000)
         self.ended()
 
 

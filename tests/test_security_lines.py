@@ -1,7 +1,7 @@
 """Each line of what a hostile or broken peer can do, with the tests that hold what happens instead.
 
-The lines are those of the plan's list of attacks, in its order; a test may stand for several.  This module
-holds that each line has tests and that they exist; what they say is theirs.
+The lines are those of the plan's list of attacks, in its order, and what audits have added; a test may
+stand for several.  This module holds that each line has tests and that they exist; what they say is theirs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ LIVE = Path(__file__).with_name("live")
 
 WIRE = "tests.wire.test_"
 HANDSHAKE = "tests.live.test_attacks_handshake."
+PLAIN = HANDSHAKE + "PlainTests."
 FRAMES = "tests.live.test_attacks_frames."
 FLOW = "tests.live.test_attacks_flow."
 PROCESS = "tests.live.test_attacks_process."
@@ -75,6 +76,30 @@ LINES: dict[str, tuple[str, ...]] = {
     "hixie frames that say nothing": (
         WIRE + "hixie.Hixie76Tests.test_discardedCounts",
         "tests.test_rates.CloseTests.test_discarded",
+        HANDSHAKE + "WrongTests.test_hixieDiscarded",
+    ),
+    # plain HTTP
+    "forms that are costly to parse, or cannot be": (
+        "tests.web.test_site.SiteTests.test_forms",
+        "tests.admin.test_site.HealthTests.test_form",
+        PLAIN + "test_forms",
+    ),
+    "thousands of requests in one read": (
+        "tests.test_plainhttp.RequestTests.test_thousandsInOneRead",
+        "tests.test_plainhttp.FairTests",
+        PLAIN + "test_pipelined",
+    ),
+    "a body in very many chunks": (
+        "tests.test_plainhttp.FairTests.test_manyChunks",
+        WIRE + "http_body.BodyTests.test_aFewLines",
+        PLAIN + "test_chunks",
+    ),
+    "a descriptor for each body": ("tests.web.test_site.SiteTests.test_bodies",),
+    # the admin port
+    "connections that keep probes out": ("tests.admin.test_site.CrowdTests",),
+    "wrong tokens that keep the operator out": (
+        "tests.admin.test_site.LoginTests.test_wrong",
+        "tests.admin.test_gate.GateTests.test_tries",
     ),
     # frames
     "frames that the RFC forbids": (

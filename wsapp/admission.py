@@ -18,14 +18,17 @@ MOST_REFUSING = 100
 
 
 class Ticket:
-    """One connection's place; give it back with :meth:`leave`."""
+    """One connection's place; give it back with :meth:`leave`.
 
-    __slots__ = ("_admission", "_key", "_left", "_refusing")
+    :ivar left: Whether it has been given back.
+    """
+
+    __slots__ = ("_admission", "_key", "_refusing", "left")
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._key: str | None = None
-        self._left = False
+        self.left = False
         self._refusing = False
         admission.total += 1
 
@@ -35,7 +38,7 @@ class Ticket:
         :raises TooManyConnections: There are as many already as one address may have.
         """
         key = addressKey(peer)
-        if key is None or self._key is not None or self._left:
+        if key is None or self._key is not None or self.left:
             return
         admission = self._admission
         if admission.byAddress[key] >= admission.limits.maxConnectionsPerAddress:
@@ -77,8 +80,8 @@ class Ticket:
         if self._refusing:
             self._refusing = False
             self._admission.refusing -= 1
-        elif not self._left:
-            self._left = True
+        elif not self.left:
+            self.left = True
             self._admission.total -= 1
             if self._key is not None:
                 self._admission.byAddress[self._key] -= 1
@@ -90,6 +93,7 @@ class Admission:
     """Counts the connections of this process, over all its listeners.
 
     :param seconds: The time.
+    :ivar giveWay: Called before one comes for whom there is no place: may free one.
     :ivar closed: Whether nobody is let in, until further notice.
     :ivar knocks: Opening handshakes by address; None where they may come as they like.
     """
@@ -100,8 +104,14 @@ class Admission:
         self.knocks = Buckets(rate, max(1, rate * limits.rateBurst), seconds) if rate else None
         self.total = 0
         self.refusing = 0
+        self.giveWay: Callable[[], object] = _nobody
         self.closed = False
         self.byAddress: Counter[str] = Counter()
+
+    def expect(self) -> None:
+        """One more comes."""
+        if self.total >= self.limits.maxConnections:
+            self.giveWay()
 
     def check(self) -> None:
         """Whether connections are let in, and there is room for those that there are.
@@ -116,3 +126,7 @@ class Admission:
                 [("Retry-After", "30")],
                 detail=f"--max-connections is {self.limits.maxConnections}",
             )
+
+
+def _nobody() -> None:
+    """Nobody gives way: who comes too late is refused."""

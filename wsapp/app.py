@@ -121,7 +121,10 @@ class App:
         )
 
     def resource(self) -> IResource | Resource | None:
-        """The application's web pages, served below ``/NAME/``; None for none."""
+        """The application's web pages, served below ``/NAME/``; None for none.
+
+        They read what is sent to them from ``request.content``: forms are not parsed.
+        """
         return None
 
     # What may be used

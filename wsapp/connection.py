@@ -19,7 +19,7 @@ from wsapp.admission import Ticket
 from wsapp.carrier import Carrier
 from wsapp.deciding import Deciding, Decision
 from wsapp.errors import HandshakeError, NoSuchApp
-from wsapp.heads import ReadingHead, Refusing
+from wsapp.heads import Queued, ReadingHead, Refusing
 from wsapp.phase import Farewell, Phase
 from wsapp.plainhttp import PlainHTTP
 from wsapp.relay.leading import Leading
@@ -41,7 +41,7 @@ class Listener:
     :ivar port: Its number; None for a UNIX socket.
     :ivar tuned: Whether its connections have their socket options from it.
     :ivar ready: Whether connections are attended to; until :meth:`open` they wait unread.
-    :ivar connections: Those that are not over: their last hook is not done.
+    :ivar connections: Those that are not over, their last hook is not done; in the order in which they came.
     :ivar whenLeft: Called whenever one is over.
     """
 
@@ -50,18 +50,18 @@ class Listener:
         self.port: int | None = None
         self.tuned = False
         self.ready = False
-        self.connections: set[Connection] = set()
+        self.connections: dict[Connection, None] = {}
         self.whenLeft: Callable[[], None] = _nothing
 
     def open(self) -> None:
         """Attend to connections from now on."""
         self.ready = True
-        for connection in self.connections:
+        for connection in list(self.connections):
             connection.attend()
 
     def left(self, connection: Connection) -> None:
         """One is over."""
-        self.connections.discard(connection)
+        self.connections.pop(connection, None)
         self.whenLeft()
 
 
@@ -82,7 +82,6 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
-        "_behind",
         "_bodiless",
         "_deadline",
         "_listener",
@@ -91,7 +90,6 @@ class Connection:
         "_stopping",
         "_terms",
         "_ticket",
-        "_turning",
         "factory",
         "transport",
     )
@@ -104,8 +102,6 @@ class Connection:
         self._listener = listener
         self._phase: Phase = _FAREWELL
         self._deadline: Timer | None = None
-        self._behind = b""  # what came behind a plain request that has been answered
-        self._turning = False
         self._bodiless = False
         self._stopping = False
         self._lost = False
@@ -120,7 +116,7 @@ class Connection:
     def connectionMade(self) -> None:
         """Somebody has connected."""
         terms = self._terms
-        self._listener.connections.add(self)
+        self._listener.connections[self] = None
         self._ticket = Ticket(terms.admission)
         terms.metrics.connections += 1
         if not self._listener.tuned:
@@ -197,6 +193,17 @@ class Connection:
         if isinstance(self._phase, WebSocket):
             self._phase.giveUp()
 
+    def giveWay(self) -> bool:
+        """End now, where this is no client, and let somebody else have its place.
+
+        :return: Whether it had one that is free now.
+        """
+        if self.serving or self._ticket.left:
+            return False
+        self._ticket.leave()
+        self.abort()
+        return True
+
     # What the phases tell
 
     def over(self) -> None:
@@ -248,7 +255,7 @@ class Connection:
         self._enter(flash.FlashPolicy(grant, self.refused))
         self._phase.receive(data)
 
-    def plain(self, head: RequestHead, rest: bytes) -> None:
+    def plain(self, head: RequestHead, data: bytes, start: int) -> None:
         """A plain HTTP request has come."""
         terms = self._terms
         self._bodiless = head.method == "HEAD"
@@ -264,6 +271,7 @@ class Connection:
                 self.transport,
                 terms.site,
                 terms.limits,
+                terms.fairness,
                 head,
                 self._next,
                 self._patience,
@@ -275,7 +283,7 @@ class Connection:
             return
         self._noDeadline()
         self._enter(phase)
-        phase.begin(rest)
+        phase.begin(data, start)
 
     def _patience(self, on: bool) -> None:
         """Whether a plain peer must move within the keep-alive time-out, from now."""
@@ -284,19 +292,22 @@ class Connection:
         else:
             self._noDeadline()
 
-    def _next(self, rest: bytes) -> None:
-        """A plain request is answered: the next one may come, of whatever kind."""
+    def _next(self, data: bytes, start: int) -> None:
+        """A plain request is answered: the next one may come, of whatever kind, or is here already."""
+        self._bodiless = False
+        if start < len(data):
+            self._noDeadline()  # it is not the peer who is waited for
+            self._enter(Queued(self, self._terms.fairness, data, start, self._following))
+        else:
+            self._following(data, start)
+
+    def _following(self, data: bytes, start: int) -> None:
         limits = self._terms.limits
         self._endAfter(limits.keepAliveTimeout)
-        self._enter(ReadingHead(self, limits, lambda: self._endAfter(limits.handshakeTimeout)))
-        self._bodiless = False
-        self._behind = rest
-        # A read may hold thousands of requests: one after the other, not each inside the last.
-        while self._behind and not self._turning:
-            rest, self._behind = self._behind, b""
-            self._turning = True
-            self._phase.receive(rest)
-            self._turning = False
+        phase = ReadingHead(self, limits, lambda: self._endAfter(limits.handshakeTimeout))
+        self._enter(phase)
+        if start < len(data):
+            phase.receive(data, start)
 
     def upgrade(self, head: RequestHead, rest: bytes) -> None:
         """An opening handshake has come."""

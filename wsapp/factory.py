@@ -25,6 +25,7 @@ class WsappFactory(Factory):
 
     def buildProtocol(self, addr: IAddress | None) -> Connection:
         """A connection has been accepted."""
+        self.terms.admission.expect()
         connection = Connection(self.terms, self.listener)
         connection.factory = self
         return connection

@@ -1,4 +1,4 @@
-"""The phases of a connection that has yet to ask: a request's head is read, or whatever comes is refused."""
+"""The phases of a connection that has yet to ask: a request's head is read, or waits, or is refused."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from typing import Protocol
 from twisted.python.failure import Failure
 
 from wsapp.errors import HandshakeError
+from wsapp.fairness import Fairness
 from wsapp.limits import Limits
 from wsapp.transports import StreamTransport, isSecure
 from wsapp.wire.selection import HeadReader, RequestHead
 from wsapp.wire.versions import isUpgrade
 
-__all__ = ["Asked", "ReadingHead", "Refusing"]
+__all__ = ["Asked", "Queued", "ReadingHead", "Refusing"]
+
+#: Bytes that are looked at at once: what is behind a small head is not copied for each of thousands.
+_PIECE = 16 * 1024
 
 
 class Asked(Protocol):
@@ -24,8 +28,8 @@ class Asked(Protocol):
     def upgrade(self, head: RequestHead, rest: bytes) -> None:
         """An opening handshake has come; *rest* came behind it."""
 
-    def plain(self, head: RequestHead, rest: bytes) -> None:
-        """A plain HTTP request has come; *rest* came behind its head."""
+    def plain(self, head: RequestHead, data: bytes, start: int) -> None:
+        """A plain HTTP request has come; what came behind its head begins at *start* of *data*."""
 
     def askedByFlash(self, data: bytes) -> None:
         """The first byte is that of a Flash policy request."""
@@ -56,8 +60,11 @@ class ReadingHead:
         """Whether a request is to come, of which there is nothing yet but that others were answered."""
         return self._begun is not None
 
-    def receive(self, data: bytes) -> None:
-        """Bytes have come."""
+    def receive(self, data: bytes, start: int = 0) -> None:
+        """Bytes have come.
+
+        :param start: Where in *data* they begin.
+        """
         connection = self._connection
         if self._begun is not None and data:
             self._begun()
@@ -66,17 +73,22 @@ class ReadingHead:
             connection.askedByFlash(data)
             return
         self._first = self._first and not data
-        try:
-            head = self._reader.receive(data)
-        except HandshakeError as error:
-            connection.refused(error)
-            return
-        if head is None:
-            return
+        reader, head = self._reader, None
+        while head is None:
+            piece = data[start : start + _PIECE]
+            try:
+                head = reader.receive(piece)
+            except HandshakeError as error:
+                connection.refused(error)
+                return
+            start += len(piece)
+            if head is None and start == len(data):
+                return
+        start -= len(reader.rest)
         if isUpgrade(head):
-            connection.upgrade(head, self._reader.rest)
+            connection.upgrade(head, data[start:])
         else:
-            connection.plain(head, self._reader.rest)
+            connection.plain(head, data, start)
 
     def lost(self, reason: Failure) -> None:
         """The connection has ended; nobody was told of it."""
@@ -84,6 +96,51 @@ class ReadingHead:
     def stop(self) -> None:
         """The server stops."""
         self._connection.hangUp()
+
+
+class Queued:
+    """The phase of a connection whose next request has come behind the last: in another turn it is looked at.
+
+    A read may hold thousands of requests; the other peers come in between.  Until then nothing is read.
+
+    :param turn: Called in that turn, with bytes and where in them the request begins.
+    """
+
+    def __init__(
+        self,
+        connection: Asked,
+        fairness: Fairness,
+        data: bytes,
+        start: int,
+        turn: Callable[[bytes, int], None],
+    ) -> None:
+        self._connection = connection
+        self._data = data
+        self._start = start
+        self._turn = turn
+        self._over = False
+        connection.transport.pauseProducing()
+        fairness.add(self._go)
+
+    def receive(self, data: bytes) -> None:
+        """Bytes have come, although reading pauses: TLS has them whole records at a time."""
+        self._data = self._data[self._start :] + data
+        self._start = 0
+
+    def lost(self, reason: Failure) -> None:
+        """The connection has ended."""
+        self._over = True
+
+    def stop(self) -> None:
+        """The server stops."""
+        self._over = True
+        self._connection.transport.resumeProducing()  # or the peer's end would not be seen
+        self._connection.hangUp()
+
+    def _go(self) -> None:
+        if not self._over:
+            self._connection.transport.resumeProducing()
+            self._turn(self._data, self._start)
 
 
 class Refusing:

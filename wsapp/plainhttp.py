@@ -2,7 +2,8 @@
 
 Every request gets a channel of its own, fed exactly that request; what comes behind it stays with
 us until the response has ended.  So a connection that has served plain requests can still become
-a WebSocket, and only public parts of Twisted are touched.
+a WebSocket, and only public parts of Twisted are touched.  A body in very many chunks is handed over a little
+in each turn of the reactor.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from twisted.web.server import Site
 from zope.interface import directlyProvides, implementer, providedBy
 
 from wsapp.errors import HandshakeError
+from wsapp.fairness import MUCH, Fairness
 from wsapp.limits import Limits
 from wsapp.outlet import PIECE, Outlet
 from wsapp.transports import StreamTransport
 from wsapp.wire.http import BodyReader, RequestHead
 
 __all__ = ["PlainHTTP"]
+
+#: Lines between chunks that are read in one turn: with Twisted's reading of them, half a millisecond.
+_LINES = 64
 
 
 @implementer(IPushProducer)
@@ -85,8 +90,8 @@ _SERVING, _ANSWERED, _OVER = range(3)
 class PlainHTTP:
     """One plain request and its response.
 
-    :param ended: Called with what came behind the request, once the response has ended and the
-        connection is to stay.
+    :param ended: Called once the response has ended and the connection is to stay: with bytes, and where in
+        them what came behind the request begins.
     :param patience: Called with True wherever the peer has moved, by :data:`~wsapp.outlet.PIECE` of its
         body or of the response, and must move again; with False where it is not the peer who is waited for.
     :param refused: Called where the body cannot be read or is too large.
@@ -100,20 +105,24 @@ class PlainHTTP:
         transport: StreamTransport,
         site: Site,
         limits: Limits,
+        fairness: Fairness,
         head: RequestHead,
-        ended: Callable[[bytes], None],
+        ended: Callable[[bytes, int], None],
         patience: Callable[[bool], None],
         refused: Callable[[HandshakeError], None],
         told: Callable[[int, int, int], None],
     ) -> None:
         self._body = BodyReader(head, limits)
         self._head = head
+        self._fairness = fairness
         self._ended = ended
         self._patience = patience
         self._refused = refused
         self._told = told
         self._size = 0  # bytes of the body
-        self._rest = bytearray()
+        self._data = b""
+        self._start = 0  # of what is not handed over of it
+        self._later = False  # the rest of the body waits for another turn
         self._came = 0  # bytes of the body since the peer was last found to move
         self._feeding = False
         self._state = _SERVING
@@ -123,10 +132,10 @@ class PlainHTTP:
         self._request: Any = None
         self._channel: Any = site.buildProtocol(transport.getPeer())
 
-    def begin(self, rest: bytes) -> None:
+    def begin(self, data: bytes, start: int) -> None:
         """Hand the request over.
 
-        :param rest: What came behind its head.
+        :param data: Bytes of which those from *start* on came behind its head.
         """
         make = self._channel.requestFactory
 
@@ -143,28 +152,62 @@ class PlainHTTP:
         self._feed(self._head.raw)
         if not self._body.done and self._state == _SERVING:
             self._patience(True)
-        self.receive(rest)
+        self._data, self._start = data, start
+        self._take()
 
     def receive(self, data: bytes) -> None:
         """Bytes have come: of the body, or of what is behind it."""
         if self._state == _OVER:
             return
-        if not self._body.done and self._state == _SERVING:
+        self._data = self._data[self._start :] + data
+        self._start = 0
+        if len(data) >= MUCH and self._fairness.enough():
+            self._wait()
+        elif not self._later:
+            self._take()
+
+    def _take(self) -> None:
+        """Hand over what is here of the body, or as much of it as one turn allows."""
+        if self._state == _SERVING and not self._body.done:
+            start = self._start
             try:
-                size = self._body.receive(data)
+                self._start = self._body.receive(self._data, start, _LINES)
             except HandshakeError as error:
                 self._refuse(error)
                 return
-            if size:
-                self._arrived(size)
-                self._feed(data[:size])
-            data = data[size:]
-        self._rest += data
+            if self._start > start:
+                self._arrived(self._start - start)
+                self._feed(self._data[start : self._start])
         if self._state == _ANSWERED:
             self._leave()
-        elif self._rest and self._state == _SERVING:
-            self._seen.held = True
-            self._transport.pauseProducing()
+        elif self._state == _SERVING:
+            if self._start == len(self._data):
+                self._data, self._start = b"", 0
+                self._hold(False)
+            elif self._body.done:
+                self._hold(True)
+            else:
+                self._wait()
+
+    def _wait(self) -> None:
+        """The peer has had what it gets in this turn."""
+        self._hold(True)
+        if not self._later:
+            self._later = True
+            self._fairness.add(self._again)
+
+    def _again(self) -> None:
+        self._later = False
+        self._take()
+
+    def _hold(self, on: bool) -> None:
+        """Have reading pause, or go on."""
+        if on is not self._seen.held:
+            self._seen.held = on
+            if on:
+                self._transport.pauseProducing()
+            else:
+                self._transport.resumeProducing()
 
     def _arrived(self, size: int) -> None:
         """So much of the body has come."""
@@ -232,11 +275,12 @@ class PlainHTTP:
         else:
             self._part()
             self._transport.resumeProducing()
-            self._ended(bytes(self._rest))
+            self._ended(self._data, self._start)
 
     def _close(self) -> None:
         if self._state != _OVER:
             self._state = _OVER
+            self._data = b""
             self._transport.resumeProducing()  # or the peer's end would not be seen
             self._patience(True)
             self._seen.outlet.whenEmpty(self._hangUp)

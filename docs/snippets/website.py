@@ -10,6 +10,7 @@ from twisted.web.static import Data
 from wsapp import Server
 from wsapp.apps.chat import Chat
 from wsapp.listening import Endpoint
+from wsapp.web import BoundedRequest
 
 # The site as it was.
 root = Resource()
@@ -19,7 +20,8 @@ root.putChild(b"", Data(b"<h1>Our shop</h1>", "text/html"))
 # resource like any other.
 chat = Chat(room="shop", title="Ask us")
 root.putChild(b"chat", chat.resource())
-server = Server(reactor, {"chat": chat}, [Endpoint(reactor, "tcp:8080:interface=127.0.0.1")], site=Site(root))
+site = Site(root, BoundedRequest)
+server = Server(reactor, {"chat": chat}, [Endpoint(reactor, "tcp:8080:interface=127.0.0.1")], site=site)
 
 application = Application("shop")
 server.setServiceParent(application)

@@ -34,7 +34,7 @@ class GateTests(SynchronousTestCase):
         self.assertTrue(all(len(token) >= 43 for token in tokens))
 
     def test_tries(self) -> None:
-        """After so many wrong ones there is a pause; right ones cost nothing."""
+        """After so many wrong ones there is a pause for wrong ones; right ones cost nothing, never wait."""
         for _ in range(50):
             self.assertTrue(self.gate.admits(TOKEN))
         tries = 0
@@ -43,6 +43,9 @@ class GateTests(SynchronousTestCase):
             tries += 1
         self.assertEqual(tries, 10)
         wait = self.gate.wait()
+        for _ in range(1000):
+            self.assertFalse(self.gate.admits("wrong"))
+        self.assertEqual((self.gate.wait(), self.gate.admits(TOKEN)), (wait, True))
         self.clock.advance(wait)
         self.assertEqual(self.gate.wait(), 0)
         self.gate.admits("wrong")

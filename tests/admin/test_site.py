@@ -88,6 +88,37 @@ class HealthTests(SiteCase):
         self.assertEqual((status, headers["allow"]), (405, "POST"))
         self.assertEqual(self.admin.ask("/healthz/more")[0], 404)
 
+    def test_form(self) -> None:
+        """What calls itself a form is not parsed: no traceback, whatever it is."""
+        body = "\r\n--b\r\nContent-Disposition: form-data; name*=utf-8''x\r\n\r\nv\r\n--b--\r\n"
+        kind = "Content-Type: multipart/form-data; boundary=b"
+        self.assertEqual(self.admin.ask("/healthz", kind, method="POST", body=body)[0], 405)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class CrowdTests(SiteCase):
+    """More connections than the port takes."""
+
+    def test_silent(self) -> None:
+        """Whoever says nothing, or not all, gives way to probes: the oldest first, at once."""
+        peers = [self.admin.peer() for _ in range(200)]
+        for peer in peers[::2]:
+            peer.feed(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nx")
+        for number in range(1, 300):
+            self.assertEqual(self.admin.ask("/healthz")[0], 200)
+            ended = [peer.transport.ended for peer in peers]
+            self.assertEqual(ended, (["abort"] * number + [None] * 200)[:200])
+        self.assertEqual(self.admin.admin.terms.admission.total, 200)
+
+    def test_consoles(self) -> None:
+        """Consoles do not; where there is nobody else, who comes is refused."""
+        cookie = self.admin.cookie()
+        consoles = [self.admin.open(f"Cookie: {cookie}")[0] for _ in range(199)]
+        self.admin.peer()
+        consoles.append(self.admin.open(f"Cookie: {cookie}")[0])
+        self.assertEqual(self.admin.ask("/healthz")[0], 503)
+        self.assertEqual({console.transport.ended for console in consoles}, {None})
+
 
 class LoginTests(SiteCase):
     """The way in."""
@@ -108,14 +139,16 @@ class LoginTests(SiteCase):
         self.assertIn("; Secure", answer[1]["set-cookie"])
 
     def test_wrong(self) -> None:
-        """Another one gives none; after some there is a pause, for the right one as well."""
+        """Another one gives none; after some there is a pause, but not for who has the right one."""
         for _ in range(10):
             status, headers, _ = self.admin.login("wrong")
             self.assertEqual((status, "set-cookie" in headers), (403, False))
-        status, headers, _ = self.admin.login()
-        self.assertEqual((status, headers["retry-after"]), (429, "6"))
+        for _ in range(10):
+            status, headers, _ = self.admin.login("wrong")
+            self.assertEqual((status, headers["retry-after"]), (429, "6"))
+            self.assertEqual(self.admin.login()[0], 204)
         self.admin.clock.advance(6)
-        self.assertEqual(self.admin.login()[0], 204)
+        self.assertEqual(self.admin.login("wrong")[0], 403)
 
     def test_origin(self) -> None:
         """Only the console's own page may try, or every site could by its visitors' browsers."""

@@ -296,6 +296,37 @@ HIXIE = (
     b"Sec-WebSocket-Key2: 1_ tx7X d  <  nw  334J702) 7]o}` 0\r\n\r\n"
 )
 
+HIXIE75 = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n"
+    b"Origin: http://localhost\r\n\r\n"
+)
+
+
+def posted(body: bytes, line: str) -> bytes:
+    """:return: A plain request with a body."""
+    return f"POST / HTTP/1.1\r\nHost: localhost\r\n{line}\r\n\r\n".encode() + body
+
+
+def form(body: bytes) -> bytes:
+    """:return: One that calls itself a form."""
+    return posted(body, f"Content-Type: multipart/form-data; boundary=b0\r\nContent-Length: {len(body)}")
+
+
+def nested(depth: int) -> bytes:
+    """:return: The beginning of a form, whose only part is one of a part, and so on."""
+    parts = (b"Content-Type: multipart/x; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1, depth))
+    return b"\r\n--b0\r\n" + b"".join(parts)
+
+
+#: What Python's email parser takes half a minute for, and what makes it raise what nobody expects.
+FORMS = [
+    form(nested(300).ljust(1 << 20, b"\n")),
+    form(b"\r\n--b0\r\nContent-Disposition: form-data; name*=utf-8''x\r\n\r\nv\r\n--b0--\r\n"),
+    form(nested(2000)),
+]
+REQUESTS = b"HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 9000
+CHUNKS = posted(b"1\r\nx\r\n" * 170_000 + b"0\r\n\r\n", "Transfer-Encoding: chunked")
+
 HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(32)) * 4
 
 UNFINISHED = bare(0x82, 0xFF, struct.pack(">Q", 1 << 20) + EMPTY)
@@ -330,7 +361,12 @@ ATTACKS: dict[str, Callable[[int], Crowd]] = {
     "hixie without key3": crowd(300, lambda: once(HIXIE)),
     "hixie length": crowd(20, lambda: forever(HIXIE + b"^n:ds[4U\x80", b"\xff" * 65536)),
     "hixie text": crowd(20, lambda: forever(HIXIE + b"^n:ds[4U\x00", b"x" * 65536)),
+    "hixie discarded": crowd(1, lambda: forever(HIXIE75, b"\x01\xff" * 100_000, None), tick=0.4),
     "no keep": crowd(100, lambda: once(head()), hangs=False, reset=True),
+    # plain HTTP
+    "forms": crowd(3, lambda: forever(b"\r\n", *FORMS)),
+    "pipelined": crowd(4, lambda: forever(b"\r\n", REQUESTS)),
+    "tiny chunks": crowd(4, lambda: forever(b"\r\n", CHUNKS)),
     # frames
     "violations": lambda port: Crowd(port, cycling([head() + one for one in VIOLATIONS]), 20),
     "declared length": crowd(20, lambda: once(head() + bare(0x82, 0xFF, struct.pack(">Q", 1 << 62) + EMPTY))),

@@ -32,6 +32,26 @@ class SlowTests(AttackCase):
             self.assertEqual(came["101"], 0)
 
 
+class PlainTests(AttackCase):
+    """Plain HTTP, by clients that come to no WebSocket."""
+
+    def test_forms(self) -> None:
+        """Forms that take half a minute to be parsed, or cannot be: they are not parsed."""
+        self.begin()
+        self.assertGreater(self.attack("forms", held=3 * 2 * MB)["got"], 10_000)
+        self.assertNotIn("Traceback", self.running.log)
+
+    def test_pipelined(self) -> None:
+        """A read of 256 KiB holds thousands of requests."""
+        self.begin()
+        self.assertGreater(self.attack("pipelined", held=4 * 2 * MB)["got"], 100_000)
+
+    def test_chunks(self) -> None:
+        """A body in 170,000 chunks."""
+        self.begin()
+        self.attack("tiny chunks", held=4 * 2 * MB)
+
+
 class WrongTests(AttackCase):
     """Who asks for what is not to be."""
 
@@ -65,6 +85,11 @@ class WrongTests(AttackCase):
         for name in ("hixie length", "hixie text"):
             came = self.attack(name, held=20 * 2 * MB)
             self.assertGreater(came["ended"] + came["reset"], 20, name)
+
+    def test_hixieDiscarded(self) -> None:
+        """Very many frames of a type that is to be discarded, now and then."""
+        self.begin()
+        self.attack("hixie discarded", held=2 * MB)
 
     def stopped(self) -> str:
         """:return: The log, once the server has ended."""

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import json
+import math
 import re
-import statistics
 import time
 from collections import Counter
 from pathlib import Path
@@ -28,10 +28,14 @@ ALLOWANCE = 10 * MB
 #: How many times worse the others' echo latency may become (SECURITY.md)...
 FACTOR = 3
 
-#: ... unless it stays below this, in seconds: on a quiet loopback three times nothing is nothing.
-FLOOR = 0.01
+#: ... unless it stays below this, in seconds: on a quiet loopback three times nothing is nothing, and where
+#: attackers and others want the same two processors, each waits for slices of theirs.
+FLOOR = 0.05
 
-#: Rounds of rest and attack, and their seconds.
+#: How often an attack is tried, if what the machine did meanwhile may have been what was slow.
+TRIES = 3
+
+#: Rounds of attack, and seconds of rest before them and of attack, for each.
 ROUNDS, REST, RAGE = 3, 0.3, 0.6
 
 #: Seconds in which memory comes back, by itself: see wsapp.heap.
@@ -50,6 +54,21 @@ def resident(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no VmRSS in its status")
+
+
+def p99(taken: list[float]) -> float:
+    """:return: What one in a hundred of these is above."""
+    return sorted(taken)[len(taken) * 99 // 100]
+
+
+def scheduled(pid: int) -> tuple[int, int]:
+    """:return: Nanoseconds that a process has had a processor, and has waited for one; both 0 where the
+    system does not say."""
+    try:
+        had, waited = Path(f"/proc/{pid}/schedstat").read_text().split()[:2]
+    except OSError:
+        return 0, 0
+    return int(had), int(waited)
 
 
 class Inquirer:
@@ -90,7 +109,7 @@ class AttackCase(LiveTestCase):
         self.logged = len(self.running.log.splitlines())
 
     def attack(self, name: str, *, held: int = 0, latency: bool = True) -> Counter[str]:
-        """Attack, in rounds with rest between them, and hold the server to what is promised.
+        """Attack, in rounds, and hold the server to what is promised.
 
         :param name: One of :data:`tests.live.attacks.ATTACKS`.
         :param held: Bytes that the limits let all these attackers have together.
@@ -102,41 +121,50 @@ class AttackCase(LiveTestCase):
             # As low as it can be.
             self.inquirer.ask("trim")
             atRest = resident(self.running.pid)
-            for again in (True, False):
-                came, peak, quiet, loud = self.rounds(attack)
+            quiet = math.inf
+            for left in reversed(range(TRIES)):
+                # The best of all tries: an attack of which the server is not rid yet must not count as rest.
+                quiet = min(quiet, p99(self.bystander.window(ROUNDS * REST)))
+                came, peak, loud, slowed = self.rounds(attack)
                 after = self.settled(atRest)
                 figures = (
-                    f"{name}: p99 {quiet * 1000:.2f} -> {loud * 1000:.2f} ms; resident {atRest / MB:.1f} MB, "
-                    f"peak {(peak - atRest) / MB:+.1f}, after {(after - atRest) / MB:+.1f}; {dict(came)}"
+                    f"{name}: p99 {quiet * 1000:.2f} -> {loud * 1000:.2f} ms, slowed {slowed:.1f}; "
+                    f"resident {atRest / MB:.1f} MB, peak {(peak - atRest) / MB:+.1f}, "
+                    f"after {(after - atRest) / MB:+.1f}; {dict(came)}"
                 )
                 print(figures)
                 self.assertLessEqual(peak - atRest, held + ALLOWANCE, figures)
                 self.assertLessEqual(after - atRest, ALLOWANCE, figures)
-                if not latency or loud <= max(FACTOR * quiet, FLOOR):
+                if not latency or loud <= slowed * max(FACTOR * quiet, FLOOR):
                     break
                 # What the machine did meanwhile is not the server's fault; an attack does it again.
-                self.assertTrue(again, figures)
+                self.assertTrue(left, figures)
         finally:
             attack.stop()
         self.assertGreater(came["begun"], 0)
         return came
 
     def rounds(self, attack: Attack) -> tuple[Counter[str], int, float, float]:
-        """:return: What came of the rounds, the peak of memory, the median p99 at rest and under attack."""
+        """:return: What came of the rounds, the peak of memory, p99 of the latencies under attack, and how
+        many times longer the server took than it would have with a processor of its own."""
         came: Counter[str] = Counter()
-        rest, rage, peak = [], [], 0
+        rage: list[float] = []
+        peak = had = waited = 0
         for _ in range(ROUNDS):
-            rest.append(self.bystander.window(REST)["p99"])
+            before = scheduled(self.running.pid)
             attack.go()
             self.bystander.begin(RAGE)
             end = time.monotonic() + RAGE
             while time.monotonic() < end:
                 peak = max(peak, resident(self.running.pid))
                 time.sleep(0.01)
-            rage.append(self.bystander.end()["p99"])
+            rage += self.bystander.end()
+            after = scheduled(self.running.pid)
+            had += after[0] - before[0]
+            waited += after[1] - before[1]
             came.update(attack.halt())
             self.gone()
-        return came, peak, statistics.median(rest), statistics.median(rage)
+        return came, peak, p99(rage), 1 + waited / max(had, 1)
 
     def gone(self) -> None:
         """Wait until the attackers' clients are gone, and what they sent is worked off, but not for long: a

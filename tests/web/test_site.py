@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
+import email.parser
+from io import BytesIO
 from urllib.parse import urljoin
 
+from twisted.internet.error import ConnectionDone
 from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
 from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource, Resource
+from twisted.web.server import Request
 from zope.interface import implementer
 
 from tests.web.exchange import fetch
@@ -27,6 +33,24 @@ class Pages:
 
     def resource(self) -> IResource | None:
         return None if self._body is None else Page(self._body)
+
+
+class Asked(Resource):
+    """A page that answers to anything, and the application that has it.
+
+    :ivar asked: Its last request's arguments, body and type.
+    """
+
+    isLeaf = True
+
+    def resource(self) -> IResource:
+        return self
+
+    def render(self, request: Request) -> bytes:
+        self.content = content = request.content
+        assert content is not None
+        self.asked = (request.args, content.read(), request.getHeader(b"Content-Type"))
+        return b"so"
 
 
 class SiteTests(SynchronousTestCase):
@@ -114,6 +138,40 @@ class SiteTests(SynchronousTestCase):
             answer = fetch(siteFor({}, Clock()), "/", method, body=b"a=1")
             self.assertEqual((answer.code, answer.headers["allow"]), (405, "GET, HEAD"))
         self.assertEqual(fetch(siteFor({}, Clock()), "/", "HEAD").body, b"")
+
+    def test_forms(self) -> None:
+        """Nothing that calls itself a form is parsed: some take half a minute, some make a traceback."""
+        odd = b"\r\n--b0\r\nContent-Disposition: form-data; name*=utf-8''x\r\n\r\nv\r\n--b0--\r\n"
+        nested = b"\r\n--b0\r\n" + b"".join(
+            b"Content-Type: multipart/x; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(1, 2000)
+        )
+        for body, kind in (
+            (odd, "multipart/form-data; boundary=b0"),
+            (nested, "multipart/form-data; boundary=b0"),
+            (nested[:20_000] + b"\n" * 1_000_000, "multipart/form-data; boundary=b0"),
+            (b"a=1&b=2", "application/x-www-form-urlencoded"),
+        ):
+            page = Asked()
+            self.patch(email.parser.FeedParser, "feed", None)
+            answer = fetch(siteFor({"it": page}, Clock()), "/it/x?a=0", "POST", {"Content-Type": kind}, body)
+            self.assertEqual(answer.code, 200)
+            self.assertEqual(page.asked, ({b"a": [b"0"]}, body, kind.encode()))
+
+    def test_bodies(self) -> None:
+        """They stay in memory, be they large or in chunks: a file for each would be a descriptor for each."""
+        for lines, body in (
+            (["Content-Length: 200000"], b"x" * 200_000),
+            (["Transfer-Encoding: chunked"], b"5\r\nhello\r\n0\r\n\r\n"),
+        ):
+            page = Asked()
+            channel = siteFor({"it": page}, Clock()).buildProtocol(None)
+            assert channel is not None
+            channel.makeConnection(StringTransport())
+            head = ["POST /it/ HTTP/1.1", "Host: example.org", *lines, "", ""]
+            channel.dataReceived("\r\n".join(head).encode() + body)
+            self.assertIsInstance(page.content, BytesIO)
+            self.assertEqual(page.asked[1:], (body if len(body) > 100 else b"hello", None))
+            channel.connectionLost(Failure(ConnectionDone()))
 
     def test_foreignPages(self) -> None:
         """Pages of another make get the headers as well, and may change them."""

@@ -165,6 +165,18 @@ class BodyTests(Case):
         ):
             self.refused(BodyTooLarge, _head(CHUNKED), body, limits)
 
+    def test_aFewLines(self) -> None:
+        """So many lines are read in one call, from where the last one has ended."""
+        data = b"1\r\na\r\n" * 5 + b"0\r\n\r\n" + b"GET /"
+        for lines in (1, 2, 3, 100):
+            reader = BodyReader(_head(CHUNKED), Limits())
+            calls = place = 0
+            while not reader.done:
+                place = reader.receive(data, place, lines)
+                calls += 1
+            self.assertEqual((data[place:], calls), (b"GET /", -(-12 // lines)))
+            self.assertEqual(reader.receive(data, place, lines), place)
+
     def test_endlessLine(self) -> None:
         """A size or a trailer that does not end: 400, and no more of it is kept."""
         self.assertIn("4096", str(end(_head(CHUNKED), [b"1" * 4097])))

@@ -73,15 +73,20 @@ class Gate:
         )
 
     def wait(self) -> float:
-        """Seconds until a token may be tried; 0: now."""
+        """Seconds until one more wrong token may be tried; 0: now."""
         self._tries.refill(self._seconds())
         return self._tries.wait(1.0)
 
     def admits(self, token: str) -> bool:
-        """Whether this is the token; a wrong one counts as a try."""
+        """Whether this is the token; a wrong one counts as a try, where there is one left.
+
+        The right one is let in however many wrong ones have been tried: or whoever guesses would shut
+        everybody else out, and a token is too long to be guessed.
+        """
         if hmac.compare_digest(token.encode("utf-8", "replace"), self.token.encode()):
             return True
-        self._tries.level -= 1
+        if not self.wait():
+            self._tries.level -= 1
         return False
 
     def session(self) -> str:

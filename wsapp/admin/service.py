@@ -80,13 +80,13 @@ def adminServer(
     hosts: Iterable[str] = (),
     fleet: Fleet | None = None,
 ) -> Server:
-    """A server of its own for the admin port.
+    """A server of its own for the admin port, which cannot be shut by connections that say nothing.
 
     :param source: Whom health and metrics ask.
     :param fleet: Whom the console asks; None: the same.
     """
     console = Console(source, gate) if fleet is None else Console(fleet, gate, fleet.named)
-    return Server(
+    server = Server(
         reactor,
         {"console": console},
         endpoints,
@@ -94,6 +94,13 @@ def adminServer(
         origins=AdminOrigins(hosts),
         site=adminSite(source, gate, reactor),
     )
+
+    def giveWay() -> None:
+        # The one who has been here longest and is no console: probes and pages need but a moment.
+        any(connection.giveWay() for connection in server.connections())
+
+    server.terms.admission.giveWay = giveWay
+    return server
 
 
 class Serving(Protocol):

@@ -132,17 +132,18 @@ class _Login(_Answer):
         self._gate = gate
 
     def answer(self, request: Request) -> bytes:
-        """204 and the cookie, or 403."""
+        """204 and the cookie, or 403; 429 where too many wrong ones have come."""
         host = request.getHeader("host") or ""
         secured = request.isSecure()
         # A page of another origin could otherwise try tokens by its visitors' browsers.
         if request.getHeader("origin") != f"{'https' if secured else 'http'}://{host}":
             return _say(request, http.FORBIDDEN, "this is for the console's own page\n")
-        if wait := self._gate.wait():
-            request.responseHeaders.setRawHeaders("Retry-After", [str(math.ceil(wait))])
-            return _say(request, TOO_MANY_REQUESTS, "too many wrong tokens\n")
         body = request.content.read(_MOST) if request.content is not None else b""
+        wait = self._gate.wait()
         if not self._gate.admits(body.decode("utf-8", "replace").strip()):
+            if wait:
+                request.responseHeaders.setRawHeaders("Retry-After", [str(math.ceil(wait))])
+                return _say(request, TOO_MANY_REQUESTS, "too many wrong tokens\n")
             return _say(request, http.FORBIDDEN, "this is not the token\n")
         value = (
             f"{self._gate.cookie(host)}={self._gate.session()}; Path=/; Max-Age={SESSION}; "

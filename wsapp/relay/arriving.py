@@ -114,7 +114,7 @@ class _ArrivingConnection(Connection):
         """It is not to be: the sibling begins anew with the client, whom nothing is refused."""
         self.hangUp()
 
-    def plain(self, head: RequestHead, rest: bytes) -> None:
+    def plain(self, head: RequestHead, data: bytes, start: int) -> None:
         """No sibling sends that."""
         self.hangUp()
 

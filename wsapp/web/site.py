@@ -10,7 +10,8 @@ It knows of an application only that it has a `resource()`, and imports only `ws
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from io import BytesIO
 from typing import Protocol
 from urllib.parse import quote
 
@@ -21,7 +22,7 @@ from twisted.web.server import Request, Site
 
 from wsapp.web.pages import BROWSER_CLIENT, Page, StaticFolder, document, notFound, redirectTo, secure
 
-__all__ = ["QuietSite", "siteFor"]
+__all__ = ["BoundedRequest", "QuietSite", "siteFor"]
 
 #: Seconds that an idle kept-alive connection is held.
 IDLE = 60
@@ -64,9 +65,39 @@ class _Root(Resource):
         return page
 
 
+class BoundedRequest(Request):
+    """
+    A request whose body costs what its bytes cost, whatever is in it.
+
+    Twisted's own parses what calls itself a form before any page is asked, in time that one mebibyte can
+    make half a minute, and opens a file for each body that is large or in chunks. Here the body is in
+    memory, which ``maxBody`` bounds, for pages that read ``request.content``; ``request.args`` is the
+    URL's query alone. Give it to a site of your own as its ``requestFactory``.
+    """
+
+    _kinds: Sequence[bytes] | None = None
+
+    def gotLength(self, length: int | None) -> None:
+        """The body begins; None: in chunks."""
+        self.content = BytesIO()
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        """The body has come."""
+        # What has no Content-Type is no form; not every Twisted that is supported can be told not to parse.
+        self._kinds = self.requestHeaders.getRawHeaders(b"Content-Type")
+        self.requestHeaders.removeHeader(b"Content-Type")
+        super().requestReceived(command, path, version)
+
+    def process(self) -> None:
+        """Find the page and ask it."""
+        if self._kinds is not None:
+            self.requestHeaders.setRawHeaders(b"Content-Type", self._kinds)
+        super().process()
+
+
 class QuietSite(Site):
     """
-    A site that leaves no trace of requests in the log.
+    A site that leaves no trace of requests in the log, and does not parse forms.
 
     Twisted's writes a line for each, to its own log when it has no file: a peer could fill the disk.
     Starting and stopping are left out with it, for all they do is open that file and keep a timer
@@ -77,7 +108,7 @@ class QuietSite(Site):
     displayTracebacks = False
 
     def __init__(self, root: IResource, reactor: IReactorTime) -> None:
-        super().__init__(root, reactor=reactor, timeout=IDLE)
+        super().__init__(root, BoundedRequest, reactor=reactor, timeout=IDLE)
 
     def startFactory(self) -> None:
         """Nothing to open."""
@@ -97,7 +128,7 @@ def siteFor(apps: Mapping[str, HasPages], reactor: IReactorTime) -> Site:
     application that has pages, or is an index of them. ``/wsapp.js`` is the client for browsers, unless an
     application is called that. Every redirect is relative, so the site works
     below any path of a reverse proxy. Every answer has the headers of `wsapp.web.secure`; nothing of
-    the request is repeated in it; the log has no line about it.
+    the request is repeated in it; the log has no line about it. Forms are not parsed: see `BoundedRequest`.
 
     :param apps: The applications by name, in the order in which the index lists them.
     :param reactor: For the time-outs of idle connections.

@@ -218,14 +218,15 @@ class BodyReader:
         """Whether the body has ended."""
         return self._phase == self._DONE
 
-    def receive(self, data: bytes) -> int:
-        """How many bytes of *data*, from its start, belong to the body.
+    def receive(self, data: bytes, start: int = 0, lines: int = 1 << 60) -> int:
+        """Where in *data* the bytes of the body end that begin at *start*.
 
+        :param lines: So many lines between chunks are read at most: what is behind them is for another call.
         :raises BadRequest: A chunk that cannot be read.
         :raises BodyTooLarge: The chunks together pass the limit.
         """
-        position = 0
-        while position < len(data) and self._phase != self._DONE:
+        position = start
+        while position < len(data) and self._phase != self._DONE and lines:
             if self._phase in (self._DATA, self._CHUNK_DATA):
                 step = min(self._left, len(data) - position)
                 self._left -= step
@@ -233,6 +234,7 @@ class BodyReader:
                 if not self._left:
                     self._phase = self._DONE if self._phase == self._DATA else self._CHUNK_END
             else:
+                lines -= 1
                 end = data.find(b"\n", position) + 1
                 self._line += data[position : end or len(data)]
                 position = end or len(data)
