@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsapp.app import App
 from wsapp.brokers import Broker, Channel, Dismissal, Keep, Member, Publication
 from wsapp.client import Client
-from wsapp.errors import BrokerUnavailable, WsappError
+from wsapp.errors import BrokerUnavailable, HistoryGone, WsappError
 from wsapp.receivers import CatchingUp, Line, Receivers, together
 from wsapp.waiter import quiet
 
@@ -215,9 +215,16 @@ class Audience:
         channel = self._channel("group", name)
         return self._after(channel, lambda: self._broker.members(channel))
 
-    def history(self, name: str, limit: int | None) -> Deferred[list[Publication]]:
+    def history(
+        self, name: str, limit: int | None, since: tuple[str, int] | None
+    ) -> Deferred[list[Publication]]:
         """See :meth:`wsapp.Group.history`."""
         channel = self._channel("group", name)
+        if since is not None:
+            if self._app.historySize <= 0:
+                return fail(HistoryGone(f"{self._app.name} keeps no history"))
+            missed = self._after(channel, lambda: self._broker.since(channel, *since))
+            return missed if limit is None else missed.addCallback(lambda found: found[: max(0, limit)])
         most = self._app.historySize if limit is None else min(limit, self._app.historySize)
         return self._after(channel, lambda: self._broker.history(channel, most))
 

@@ -26,6 +26,7 @@ __all__ = [
     "HandshakeFailed",
     "HandshakeRefused",
     "HeadTooLarge",
+    "HistoryGone",
     "HookTimeout",
     "LineTooLong",
     "MethodNotAllowed",
@@ -154,6 +155,10 @@ class BrokerUnavailable(WsappError):
 
 class OutboxFull(BrokerUnavailable):
     """So much waits for the broker already that this message is not taken: it is sent nowhere."""
+
+
+class HistoryGone(WsappError):
+    """Not all that a group was sent since then is kept: take what ``history()`` has, and begin anew."""
 
 
 class UnsupportedByVersion(WsappError):

@@ -146,6 +146,13 @@ class Broker(Protocol):
         They may have some that are still on their way to *deliver* on this node.
         """
 
+    def since(self, channel: Channel, epoch: str, offset: int) -> Deferred[list[Publication]]:
+        """All that was to be kept and came after that place, oldest first; nothing where it is the last.
+
+        :return: Fails with :exc:`~wsapp.errors.HistoryGone` where something of that is not kept any more,
+            or the place is of another epoch, or was never given out.
+        """
+
     def enter(self, channel: Channel, member: Member) -> Deferred[None]:
         """List a member of a group; an entry with the same id is replaced."""
 
