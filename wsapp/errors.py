@@ -37,6 +37,7 @@ __all__ = [
     "RegistryError",
     "SendBufferFull",
     "ServerFull",
+    "Superseded",
     "TooManyConnections",
     "UnsupportedByVersion",
     "UnsupportedVersion",
@@ -151,6 +152,11 @@ class SendBufferFull(WsappError):
 
 class BrokerUnavailable(WsappError):
     """The broker between the nodes cannot be reached, or does not do what it is asked for."""
+
+
+class Superseded(BrokerUnavailable):
+    """While the broker was away, this join or leave was followed by too many others of the same client: what
+    becomes of the last ones is what counts."""
 
 
 class OutboxFull(BrokerUnavailable):
