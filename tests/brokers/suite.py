@@ -183,6 +183,17 @@ class BrokerSuite(Base):
         self.publish("never")
         self.assertEqual(self.messages, ["once"])
 
+    def test_unsubscribedAtOnce(self) -> None:
+        """Subscribing may be taken back before it is done; nothing comes then, until it is done anew."""
+        begun, ended = self.broker.subscribe(LOBBY), self.broker.unsubscribe(LOBBY)
+        self.done(begun)
+        self.done(ended)
+        self.publish("never")
+        self.assertEqual(self.messages, [])
+        self.done(self.broker.subscribe(LOBBY))
+        self.publish("once")
+        self.assertEqual(self.messages, ["once"])
+
     # History
 
     def test_remembered(self) -> None:

@@ -122,7 +122,10 @@ class Broker(Protocol):
         """Fires once nothing published on the channel will be missed any more."""
 
     def unsubscribe(self, channel: Channel) -> Deferred[None]:
-        """Take it back; fires once nothing more of the channel will be delivered."""
+        """Take it back; fires once nothing more of the channel will be delivered.
+
+        May be called before subscribing is done, whose Deferred then fires all the same.
+        """
 
     def publish(
         self, channel: Channel, message: str | bytes, exclude: frozenset[str], keep: Keep | None
