@@ -104,3 +104,24 @@ class CatchingUpTests(SynchronousTestCase):
             late.hold(one)
         late.remember(new)
         self.assertEqual(late.ready(), [unkept, old, unkept, *new])
+
+    def test_behindByTooMuch(self) -> None:
+        """Of more than may wait there, the first are left to the history; where it does not have them, it is
+        too much, as it is where they are kept in none."""
+        history = [Publication(str(offset), "1", offset) for offset in (8, 9)]
+        for last, enough in ((9, True), (16, True), (17, False)):  # seven of them may wait
+            late = CatchingUp(7 * 400, follows=True)
+            for offset in range(1, last + 1):
+                self.assertTrue(late.hold(Publication("x" * 336, "1", offset)))
+            self.assertEqual(late.remember(history), enough)
+            if enough:
+                self.assertEqual([one.offset for one in late.ready() or []], list(range(8, last + 1)))
+        wrongs: list[list[Publication]] = [[], [Publication("", "2", 99)]]
+        for wrong in wrongs:
+            late = CatchingUp(300, follows=True)
+            self.assertTrue(late.hold(Publication("x" * 336, "1", 5)))
+            self.assertFalse(late.remember(wrong))
+        late = CatchingUp(300, follows=True)
+        self.assertFalse(late.hold(Publication("x" * 336)))
+        late = CatchingUp(300)
+        self.assertFalse(late.hold(Publication("x" * 336, "1", 5)))

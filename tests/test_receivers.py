@@ -481,6 +481,27 @@ class BehindTests(SynchronousTestCase):
         self.assertIsNone(new.closed)
         self.assertEqual([one.split()[0] for one in new.messages], ["95", "96", "97", "98", "99", "live"])
 
+    def test_tooMuchBeforeTheHistory(self) -> None:
+        """What comes there before the history is left to that; where that cannot be had, it is too much."""
+        for failing, expected in ((set(), None), ({"history"}, (1013, "too slow to read"))):
+            clock = Clock()
+            broker = SlowBroker(clock)
+            app = Room()
+            server = TestServer({"room": app}, clock, broker=broker, limits=Limits(maxSendBuffer=10_000))
+            server.advance(1)
+            own(server.connect()).join("lobby")
+            server.advance(1)
+            broker.there, broker.back, broker.failing = 0.6, 0.6, failing
+            new = server.connect()
+            own(new).join("lobby", history=5).addErrback(lambda _: None)
+            broker.there = 0.01
+            for number in range(30):
+                app.group("lobby").send(f"{number} {'x' * 1000}")
+            server.advance(5)
+            self.assertEqual(new.closed, expected)
+            numbers = [int(str(one).split()[0]) for one in new.messages]
+            self.assertEqual(numbers, [] if failing else list(range(25, 30)))
+
 
 class AwayTests(SynchronousTestCase):
     """A broker that is away for long: what is kept is in proportion to who is there, whatever happened."""

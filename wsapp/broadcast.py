@@ -120,9 +120,12 @@ class Audience:
         if late.hold(item):
             self._send(receivers, client, late)
         else:
-            receivers.put(client)
-            receivers.caughtUp(late)
-            client.overrun()
+            self._overrun(receivers, client, late)
+
+    def _overrun(self, receivers: Receivers, client: Client, late: CatchingUp) -> None:
+        receivers.put(client)
+        receivers.caughtUp(late)
+        client.overrun()
 
     def _send(self, receivers: Receivers, client: Client, late: CatchingUp) -> None:
         """Send a joining client the history and what came meanwhile, once nothing is missing."""
@@ -172,8 +175,10 @@ class Audience:
 
         def given(result: Any) -> Any:
             if receivers.clients.get(client) is late and late.holding:  # else it has left
-                late.remember([] if isinstance(result, Failure) else result)
-                self._send(receivers, client, late)
+                if late.remember([] if isinstance(result, Failure) else result):
+                    self._send(receivers, client, late)
+                else:
+                    self._overrun(receivers, client, late)
             return result
 
         def ask(reason: Failure | None) -> Deferred[Any]:

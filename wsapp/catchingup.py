@@ -26,12 +26,14 @@ class CatchingUp:
 
     :param limit: Bytes of live messages that may wait for that.
     :param follows: Whether the channel was subscribed to before: this node may be behind then, so that what
-        comes live was published long ago, and is left out where it is older than the history.
+        comes live was published long ago, and is left out where it is older than the history.  Of more than
+        may wait the first are not kept then, for the history is likely to have them.
     """
 
     __slots__ = (
         "_first",
         "_follows",
+        "_gone",
         "_held",
         "_limit",
         "_older",
@@ -46,6 +48,7 @@ class CatchingUp:
         self._limit = limit
         self._follows = follows
         self._first: Publication | None = None
+        self._gone: Publication | None = None  # the last of those that were not kept until then
         self._held: list[Publication] = []
         self._size = 0
         self._older: list[Publication] | None = None  # None: not known yet
@@ -63,17 +66,24 @@ class CatchingUp:
         if not self._tooOld(publication):
             self._size += publication.size + OVERHEAD
             self._held.append(publication)
+        if self._follows and self._older is None:
+            while self._size > self._limit and self._held and self._held[0].offset:
+                self._gone = self._held.pop(0)
+                self._size -= self._gone.size + OVERHEAD
         return self._size <= self._limit
 
     def _tooOld(self, publication: Publication) -> bool:
         first = self._first
         return first is not None and publication.epoch == first.epoch and publication.offset < first.offset
 
-    def remember(self, history: list[Publication]) -> None:
-        """The history is there."""
+    def remember(self, history: list[Publication]) -> bool:
+        """The history is there.
+
+        :return: False where it does not have what was not kept for it.
+        """
         self._older = history
         if not history:
-            return
+            return self._gone is None
         if self._follows:
             self._first = history[0]
             start = next((n for n, one in reversed([*enumerate(self._held, 1)]) if self._tooOld(one)), 0)
@@ -89,6 +99,8 @@ class CatchingUp:
         else:
             self._until = (epoch, offset)
             self._older = [one for one in history if one.epoch != epoch or one.offset < first]
+        gone = self._gone
+        return gone is None or (gone.epoch == epoch and gone.offset <= offset)
 
     def ready(self) -> list[Publication] | None:
         """All that is to be sent, in order; None while something is missing."""
