@@ -18,7 +18,7 @@ from tests.peers import World
 from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, own
 from wsapp.broadcast import Broadcast
 from wsapp.brokers.memory import MemoryBroker
-from wsapp.errors import WsappError
+from wsapp.errors import HistoryGone, WsappError
 from wsapp.service import Server
 from wsapp.testing import TestServer
 from wsapp.wire import versions
@@ -147,6 +147,49 @@ class Semantics(RoomSuite):
         self.assertEqual([one.message for one in self.done(group.history(99))], list("34567"))
         self.assertEqual(self.done(self.app.group("den").history()), [])
 
+    def test_historySince(self) -> None:
+        """history(since=) gives what was sent after a publication, or its epoch and offset, or fails."""
+        group = self.app.group("lobby")
+        for number in range(4):
+            group.send(str(number))
+        known = self.done(group.history())
+        for number in range(4, 7):
+            group.send(str(number))
+        last = known[-1]
+        for since in (last, (last.epoch, last.offset), [last.epoch, last.offset]):
+            missed = self.done(group.history(since=since))
+            self.assertEqual([one.message for one in missed], list("456"))
+        self.assertEqual([one.message for one in self.done(group.history(2, last))], list("45"))
+        self.assertEqual([self.done(group.history(limit, last)) for limit in (0, -1)], [[], []])
+        self.assertEqual(self.done(group.history(since=missed[-1])), [])
+        gone = [
+            group.history(since=known[0]),
+            group.history(9, known[0]),
+            group.history(since=("", 0)),
+            self.app.group("den").history(since=last),
+        ]
+        self.settle()
+        for one in gone:
+            self.failureResultOf(one, HistoryGone)
+
+    def test_historySinceSomethingElse(self) -> None:
+        """What is neither is an error of the caller's."""
+        group = self.app.group("lobby")
+        wrong: list[Any] = [
+            "e1",
+            ("e", "1"),
+            (1, 1),
+            ("e", True),
+            ("e",),
+            ("e", 1, 2),
+            {"e": 1},
+            5,
+            ("e", 1.0),
+        ]
+        for since in wrong:
+            error = self.assertRaises(TypeError, group.history, since=since)
+            self.assertIn("epoch and offset of one", str(error))
+
     def test_historyBounds(self) -> None:
         """An application says how many, how many bytes, and how long."""
         group = self.app.group("lobby")
@@ -173,6 +216,7 @@ class Semantics(RoomSuite):
         ann = self.members("lobby", count=1)[0]
         self.app.group("lobby").send("hi")
         self.assertEqual(self.done(self.app.group("lobby").history()), [])
+        self.failureResultOf(self.app.group("lobby").history(since=("", 0)), HistoryGone)
         bob = self.server.connect()
         own(bob).join("lobby", history=5)
         self.settle()

@@ -39,6 +39,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "credentials",
         "listening",
         "bucket",
+        "line",
         "quantities",
         "fairness",
         "descriptors",
@@ -68,6 +69,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     (
         "sendqueue",
         "ledger",
+        "catchingup",
         "workers.sockets",
         "workers.messages",
         "admin.source",

@@ -30,7 +30,7 @@ class MetricsTests(ServedCase):
         self.assertFalse(any(counters.values()))
         broker = vars(metrics.broker)
         self.assertEqual(broker["state"], "up")  # the one in memory always is
-        self.assertFalse(any(value for name, value in broker.items() if name not in ("state", "_clock")))
+        self.assertFalse(any(value for name, value in broker.items() if name not in ("state", "clock")))
         self.assertEqual(metrics.broker.lag, 0)
 
     def test_lag(self) -> None:
@@ -39,10 +39,20 @@ class MetricsTests(ServedCase):
         broker = BrokerMetrics(clock.seconds)
         broker.waited = 2.0
         self.assertEqual(broker.lag, 2)
-        broker.oldest = clock.seconds()
+        broker.queue("outbox", 2, 100, clock.seconds())
         self.assertEqual(broker.lag, 0)
         clock.advance(5)
         self.assertEqual(broker.lag, 5)
+
+    def test_queues(self) -> None:
+        """What waits in all queues counts."""
+        broker = BrokerMetrics()
+        self.assertEqual((broker.outbox, broker.outboxBytes, broker.oldest), (0, 0, None))
+        broker.queue("outbox", 2, 100, 5.0)
+        broker.queue("line", 3, 10, 4.0)
+        self.assertEqual((broker.outbox, broker.outboxBytes, broker.oldest), (5, 110, 4.0))
+        broker.queue("line", 0, 0, None)
+        self.assertEqual((broker.outbox, broker.outboxBytes, broker.oldest), (2, 100, 5.0))
 
     def test_broker(self) -> None:
         """What goes through it, here the one in memory."""

@@ -6,21 +6,26 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.internet.testing import MemoryReactorClock
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.brokers.slow import Hub, SlowBroker
 from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, audienceOf, own
-from wsapp.brokers import Member, Publication
-from wsapp.errors import OutboxFull
+from wsapp.brokers import Member
+from wsapp.brokers.redis.address import Address
+from wsapp.brokers.redis.broker import RedisBroker
+from wsapp.errors import Superseded
 from wsapp.limits import Limits
-from wsapp.metrics import BrokerMetrics
-from wsapp.receivers import CatchingUp, Line
+from wsapp.receivers import Receivers
 from wsapp.testing import TestServer
 
 
@@ -422,150 +427,6 @@ class InterleavingTests(SynchronousTestCase):
         self.assertEqual(hub.memory._members, {})
 
 
-class CatchingUpTests(SynchronousTestCase):
-    """A client that is still to be sent the history."""
-
-    def test_catchingUp(self) -> None:
-        """Of the history and what came live all is sent once, in order, as soon as nothing is missing."""
-        history = [Publication(str(offset), "1", offset) for offset in (5, 6, 7)]
-        for held, sent, covered in (
-            ([], "567", 7),  # nothing came: what is not newer than the history is left out
-            ([6, 7], "567", 0),
-            ([7, 8], "5678", 0),
-            ([8], "5678", 0),
-            ([2, 3, 4, 5, 6, 7], "234567", 0),  # more than the history has
-            ([6], None, 0),  # 7 is on its way
-            ([2, 3], None, 0),
-        ):
-            late = CatchingUp(10_000)
-            for offset in held:
-                self.assertTrue(late.hold(Publication(str(offset), "1", offset)))
-            self.assertIsNone(late.ready())
-            late.remember(history)
-            ready = late.ready()
-            self.assertEqual(ready and "".join(str(one.message) for one in ready), sent, held)
-            self.assertTrue(covered or not late.covers(history[-1]))
-            self.assertEqual(late.covers(Publication("", "1", covered)), covered > 0)
-            self.assertFalse(late.covers(Publication("", "1", 8)))
-            self.assertFalse(late.covers(Publication("", "2", 7)))
-
-    def test_forgotten(self) -> None:
-        """Where the broker has forgotten meanwhile, what came live before is sent first, nothing twice."""
-        old = [Publication(str(offset), "1", offset, time=1.0) for offset in (5, 6)]
-        new = [Publication(f"new {offset}", "2", offset, time=2.0) for offset in (1, 2)]
-        for held, history, sent in ((old, new, old + new), (new, old, old + new), (old, [], old)):
-            late = CatchingUp(10_000)
-            for one in held:
-                self.assertTrue(late.hold(one))
-            late.remember(history)
-            self.assertEqual(late.ready(), sent)
-            for one in history:
-                self.assertTrue(late.covers(one))
-            self.assertFalse(late.covers(Publication("", "1", 0)))
-
-    def test_catchingUpLater(self) -> None:
-        """What is missing is waited for: until it has come, or the broker has begun another epoch."""
-        for end in (Publication("7", "1", 7), Publication("8", "1", 8), Publication("1", "2", 1)):
-            late = CatchingUp(10_000)
-            late.hold(Publication("5", "1", 5))
-            late.remember([Publication("4", "1", 4), Publication("7", "1", 7)])
-            self.assertIsNone(late.ready())
-            late.hold(Publication("not kept"))
-            self.assertIsNone(late.ready())
-            late.hold(end)
-            ready = late.ready() or []
-            self.assertEqual([one.message for one in ready], ["4", "5", "not kept", end.message])
-
-    def test_catchingUpAcrossEpochs(self) -> None:
-        """Where the broker has lost its memory meanwhile, both are sent."""
-        late = CatchingUp(10_000)
-        late.hold(Publication("b", "2", 1))
-        late.remember([Publication("a", "1", 9)])
-        self.assertEqual([one.message for one in late.ready() or []], ["a", "b"])
-
-
-class LineTests(SynchronousTestCase):
-    """Messages that wait for a join or a leave to be done."""
-
-    def setUp(self) -> None:
-        self.metrics = BrokerMetrics()
-        self.line = Line(self.metrics, 3, 10_000)
-        self.waiting: list[Deferred[None]] = []
-
-    def put(self, message: str | bytes) -> Deferred[None]:
-        """One more."""
-
-        def publish() -> Deferred[None]:
-            self.waiting.append(Deferred())
-            return self.waiting[-1]
-
-        return self.line.put(message, publish)
-
-    def test_count(self) -> None:
-        """So many, and no more until one need not wait any longer, however that came."""
-        puts = [self.put("x") for _ in range(4)]
-        self.assertEqual(len(self.waiting), 3)
-        self.assertIn("3 messages", str(self.failureResultOf(puts[3], OutboxFull).value))
-        self.assertEqual(self.metrics.dropped, 1)
-        self.waiting[0].callback(None)
-        self.successResultOf(puts[0])
-        self.assertNoResult(self.put("x"))
-        self.waiting[1].errback(ZeroDivisionError())
-        self.failureResultOf(puts[1], ZeroDivisionError)
-        self.assertNoResult(self.put("x"))
-        self.failureResultOf(self.put("x"), OutboxFull)
-
-    def test_size(self) -> None:
-        """So many bytes; one that is larger than all is taken where nothing else waits."""
-        self.assertNoResult(self.put(b"x" * 20_000))
-        self.failureResultOf(self.put(b""), OutboxFull)
-        self.waiting[0].callback(None)
-        self.assertNoResult(self.put("x" * 6000))
-        self.failureResultOf(self.put("x" * 6000), OutboxFull)
-
-    def test_whileJoining(self) -> None:
-        """What is sent to a group while joining it waits for the broker, bounded; other groups go on."""
-        clock = Clock()
-        broker = SlowBroker(clock, there=100)
-        app = Room()
-        server = TestServer({"room": app}, clock, broker=broker)
-        server.advance(500)
-        ann = server.connect()
-        server.advance(500)
-        audienceOf(server)._line = Line(broker.metrics, 100, 10_000)
-        own(ann).join("lobby")
-        sent = [app.group("lobby").send(str(number)) for number in range(101)]
-        self.failureResultOf(sent[-1], OutboxFull)
-        self.assertNoResult(app.group("elsewhere").send("hi"))
-        server.advance(1000)
-        for one in sent[:-1]:
-            self.successResultOf(one)
-        self.assertEqual(ann.messages, [str(number) for number in range(100)])
-
-    def test_unlooked(self) -> None:
-        """Who ignores what becomes of its messages fills no log with those that had no room."""
-
-        class Full(SlowBroker):
-            def publish(self, *arguments: Any) -> Deferred[None]:
-                return fail(OutboxFull("full"))
-
-            def dismiss(self, *arguments: Any) -> Deferred[None]:
-                return fail(OutboxFull("full"))
-
-        app = Room()
-        TestServer({"room": app}, Clock(), broker=Full(Clock()))
-        for send in (
-            lambda: app.broadcast("x"),
-            lambda: app.group("a").send("x"),
-            lambda: app.user("ann").send("x"),
-            lambda: app.user("ann").close(),
-        ):
-            send()
-            self.failureResultOf(send(), OutboxFull)
-        gc.collect()
-        self.assertEqual(self.flushLoggedErrors(), [])
-
-
 class UnreachableTests(SynchronousTestCase):
     """A broker that cannot be reached when the server starts."""
 
@@ -585,3 +446,137 @@ class UnreachableTests(SynchronousTestCase):
         app.broadcast("hi")
         server.advance(20)
         self.assertEqual(ann.messages, ["hi"])
+
+
+class BehindTests(SynchronousTestCase):
+    """A node that is behind with a group."""
+
+    def test_historyOnANodeThatIsBehind(self) -> None:
+        """Who joins there for the last five is sent these, and what comes then: not what was published
+        long ago, which this node is still to hear of; and is not closed for that."""
+        clock = Clock()
+        hub = Hub(clock)
+        near = Room()
+        there = TestServer({"room": near}, clock, broker=SlowBroker(clock, hub))
+        far = TestServer(
+            {"room": Room()},
+            clock,
+            broker=SlowBroker(clock, hub, telling=5.0),
+            limits=Limits(maxSendBuffer=20_000),
+        )
+        far.advance(10)
+        old = far.connect()
+        own(old).join("lobby")
+        far.advance(1)
+        for number in range(100):
+            near.group("lobby").send(f"{number} {'x' * 1000}")
+            there.advance(0.02)
+        far.advance(3.5)  # it hears of the first ones now
+        new = far.connect()
+        own(new).join("lobby", history=5)
+        for _ in range(100):
+            far.advance(0.1)
+        near.group("lobby").send("live")
+        far.advance(10)
+        self.assertIsNone(new.closed)
+        self.assertEqual([one.split()[0] for one in new.messages], ["95", "96", "97", "98", "99", "live"])
+
+    def test_tooMuchBeforeTheHistory(self) -> None:
+        """What comes there before the history is left to that; where that cannot be had, it is too much."""
+        for failing, expected in ((set(), None), ({"history"}, (1013, "too slow to read"))):
+            clock = Clock()
+            broker = SlowBroker(clock)
+            app = Room()
+            server = TestServer({"room": app}, clock, broker=broker, limits=Limits(maxSendBuffer=10_000))
+            server.advance(1)
+            own(server.connect()).join("lobby")
+            server.advance(1)
+            broker.there, broker.back, broker.failing = 0.6, 0.6, failing
+            new = server.connect()
+            own(new).join("lobby", history=5).addErrback(lambda _: None)
+            broker.there = 0.01
+            for number in range(30):
+                app.group("lobby").send(f"{number} {'x' * 1000}")
+            server.advance(5)
+            self.assertEqual(new.closed, expected)
+            numbers = [int(str(one).split()[0]) for one in new.messages]
+            self.assertEqual(numbers, [] if failing else list(range(25, 30)))
+
+
+class AwayTests(SynchronousTestCase):
+    """A broker that is away for long: what is kept is in proportion to who is there, whatever happened."""
+
+    def setUp(self) -> None:
+        self.clock = MemoryReactorClock()
+        self.broker = RedisBroker(self.clock, Address.fromURL("redis://127.0.0.1:1"))
+        self.app = Room()
+        self.server = TestServer({"room": self.app}, self.clock, broker=self.broker)
+        self.server.advance(6)
+
+    def kept(self) -> int:
+        """:return: How many things there are of those that wait for something."""
+        gc.collect()
+        kinds = (Deferred, Failure, Member, Receivers)
+        return sum(isinstance(one, kinds) for one in gc.get_objects())
+
+    def grows(self, step: Callable[[], object], times: int = 200) -> int:
+        """:return: By how many after a few steps more many do."""
+        for _ in range(50):
+            step()
+        self.server.advance(5)
+        before = self.kept()
+        for _ in range(times):
+            step()
+        self.server.advance(5)
+        return self.kept() - before
+
+    def test_comingAndGoing(self) -> None:
+        """Clients that came and went leave nothing, whether or not there are others with their names."""
+        steady = self.server.connect(user="ann")
+        own(steady).join("lobby")
+
+        def visit() -> None:
+            client = self.server.connect(user="ann")
+            own(client).join("lobby", history=5, info="x")
+            own(client).join("alone")
+            client.drop()
+            other = self.server.connect(user=f"user {next(numbers)}")
+            own(other).join("lobby")
+            other.drop()
+
+        numbers = count()
+        self.assertLess(self.grows(visit), 50)
+        names = [channel.name for channel in audienceOf(self.server)._channels]
+        self.assertEqual(sorted(names), ["", "ann", "lobby"])
+
+    def test_toAndFro(self) -> None:
+        """One that joins and leaves, and shows something else each time, costs what the last of that does."""
+        client, other = self.server.connect(), self.server.connect()
+        own(other).join("x")
+        numbers = count()
+
+        def toggle() -> None:
+            own(client).join("x", info=next(numbers))
+            own(client).join("x", info=next(numbers))
+            own(client).leave("x")
+            own(client).join("y", info=next(numbers))
+            own(other).join("x", info=next(numbers))
+
+        self.assertLess(self.grows(toggle), 50)
+
+    def test_superseded(self) -> None:
+        """Who waits for too many of these is told of the first that they are superseded; who does not look at
+        them fills no log."""
+        client = own(self.server.connect())
+        joined = [client.join("x", info=number) for number in range(20)]
+        for one in joined[:4]:
+            self.failureResultOf(one, Superseded)
+        for one in joined[4:]:
+            self.assertNoResult(one)
+        left = client.leave("x")
+        for one in [*joined[4:], left]:
+            self.successResultOf(one)
+        for number in range(20):
+            client.join("x", info=number)
+        gc.collect()
+        self.assertEqual(self.flushLoggedErrors(), [])

@@ -9,12 +9,13 @@ import gc
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred, ensureDeferred, fail, succeed
+from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from wsapp.app import App
 from wsapp.errors import ConnectionClosed
 from wsapp.testing import TestServer
-from wsapp.waiter import Waiter, failed, quiet
+from wsapp.waiter import Waiter, Waiters, failed, quiet
 
 GONE = ConnectionClosed("gone")
 
@@ -113,3 +114,35 @@ class WaiterTests(SynchronousTestCase):
         del server
         gc.collect()
         self.assertEqual(self.flushLoggedErrors(), [])
+
+
+class WaitersTests(SynchronousTestCase):
+    """Those who wait for the same."""
+
+    def setUp(self) -> None:
+        self.waiters = Waiters(2, lambda: ZeroDivisionError("overtaken"))
+
+    def test_fire(self) -> None:
+        """All fire together, once; who has given up does not."""
+        first, second = self.waiters.add(), self.waiters.add()
+        first.cancel()
+        self.failureResultOf(first, CancelledError)
+        self.waiters.fire(5)
+        self.assertEqual(self.successResultOf(second), 5)
+        self.assertEqual(len(self.waiters), 0)
+        later = self.waiters.add()
+        self.assertNoResult(later)
+        self.waiters.fire(Failure(KeyError()))
+        self.failureResultOf(later, KeyError)
+
+    def test_tooMany(self) -> None:
+        """The first of too many fails, whichever way the others came."""
+        first, second, third = (self.waiters.add() for _ in range(3))
+        self.failureResultOf(first, ZeroDivisionError)
+        others = Waiters(2, KeyError)
+        fourth = others.add()
+        self.waiters.take(others)
+        self.failureResultOf(second, ZeroDivisionError)
+        self.assertEqual((len(self.waiters), len(others)), (2, 0))
+        self.waiters.fire(None)
+        self.assertEqual([self.successResultOf(one) for one in (third, fourth)], [None, None])

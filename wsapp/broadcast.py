@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsapp.app import App
 from wsapp.brokers import Broker, Channel, Dismissal, Keep, Member, Publication
+from wsapp.catchingup import CatchingUp
 from wsapp.client import Client
-from wsapp.errors import BrokerUnavailable, WsappError
-from wsapp.receivers import CatchingUp, Line, Receivers, together
+from wsapp.errors import BrokerUnavailable, HistoryGone, Superseded, WsappError
+from wsapp.line import Line
+from wsapp.receivers import Receivers, together
 from wsapp.waiter import quiet
 
 __all__ = ["Audience", "Broadcast"]
@@ -68,14 +70,16 @@ class Audience:
 
     def start(self) -> Deferred[None]:
         """Begin to receive what goes to all clients."""
-        return self._everybody.subscribe(lambda: self._broker.subscribe(self._all))
+        return self._everybody.subscribe()
 
     def add(self, client: Client) -> None:
         """A client has come."""
         self._groups[client] = None
         self._everybody.put(client)
         if client.user is not None:
-            _log(self._enter(self._channel("user", client.user), client))
+            receivers = self._receiversOf(self._channel("user", client.user))
+            receivers.put(client)
+            _log(receivers.subscribe())
 
     def remove(self, client: Client) -> None:
         """A client has gone: nothing is sent to it any more."""
@@ -85,9 +89,9 @@ class Audience:
         for name in list(self._groups[client] or ()):
             _log(self.leave(client, name))
         del self._groups[client]
-        self._everybody.drop(client)
+        self._everybody.clients.pop(client, None)
         if client.user is not None:
-            _log(self._exit(self._channel("user", client.user), client))
+            _log(self._receiversOf(self._channel("user", client.user)).drop(client))
 
     def deliver(self, channel: Channel, item: Publication | Dismissal) -> None:
         """Give the clients of this node what was published."""
@@ -116,9 +120,12 @@ class Audience:
         if late.hold(item):
             self._send(receivers, client, late)
         else:
-            receivers.put(client)
-            receivers.caughtUp(late)
-            client.overrun()
+            self._overrun(receivers, client, late)
+
+    def _overrun(self, receivers: Receivers, client: Client, late: CatchingUp) -> None:
+        receivers.put(client)
+        receivers.caughtUp(late)
+        client.overrun()
 
     def _send(self, receivers: Receivers, client: Client, late: CatchingUp) -> None:
         """Send a joining client the history and what came meanwhile, once nothing is missing."""
@@ -151,27 +158,34 @@ class Audience:
         channel = self._channel("group", name)
         member = Member(client.id, client.user, info)
         receivers = self._receiversOf(channel)
-        late = None
-        if name not in groups:
+        known, catchUp = name in groups, None
+        if not known:
             groups[name] = None
-            late = CatchingUp(self._limit) if history > 0 and self._app.historySize > 0 else None
+            late = None
+            if history > 0 and self._app.historySize > 0:
+                late = CatchingUp(self._limit, receivers.subscribed)
+                catchUp = self._catchUp(receivers, client, late, min(history, self._app.historySize))
             receivers.put(client, late)
-        joined = receivers.subscribe(lambda: self._broker.subscribe(channel))
-        listed = receivers.do(
-            lambda: self._broker.enter(channel, member) if receivers.subscribed else succeed(None)
-        )
-        if late is not None:
-            most = min(history, self._app.historySize)
-            joined.addCallback(lambda _: self._broker.history(channel, most))
-            joined.addBoth(self._caughtUp, receivers, client, late)
-        return together(joined, listed)
+        return quiet(receivers.enter(member, known, catchUp), Superseded)
 
-    def _caughtUp(self, result: Any, receivers: Receivers, client: Client, late: CatchingUp) -> Any:
-        """The history is there, or cannot be had."""
-        if receivers.clients.get(client) is late and late.holding:  # else it has left
-            late.remember([] if isinstance(result, Failure) else result)
-            self._send(receivers, client, late)
-        return result
+    def _catchUp(
+        self, receivers: Receivers, client: Client, late: CatchingUp, most: int
+    ) -> Callable[[Failure | None], Deferred[Any]]:
+        """What is to be done for it once the channel is subscribed to, or cannot be."""
+
+        def given(result: Any) -> Any:
+            if receivers.clients.get(client) is late and late.holding:  # else it has left
+                if late.remember([] if isinstance(result, Failure) else result):
+                    self._send(receivers, client, late)
+                else:
+                    self._overrun(receivers, client, late)
+            return result
+
+        def ask(reason: Failure | None) -> Deferred[Any]:
+            asked = self._broker.history(receivers.channel, most) if reason is None else fail(reason)
+            return asked.addBoth(given)
+
+        return ask
 
     def leave(self, client: Client, name: str) -> Deferred[None]:
         """See :meth:`wsapp.Client.leave`."""
@@ -179,9 +193,7 @@ class Audience:
         if groups is None or name not in groups:
             return succeed(None)
         del groups[name]
-        channel = self._channel("group", name)
-        gone = self._receiversOf(channel).do(lambda: self._broker.leave(channel, client.id))
-        return together(gone, self._exit(channel, client))
+        return quiet(self._receiversOf(self._channel("group", name)).leave(client), Superseded)
 
     def sendToGroup(self, name: str, message: str | bytes, exclude: frozenset[str]) -> Deferred[None]:
         """See :meth:`wsapp.Group.send`."""
@@ -207,7 +219,7 @@ class Audience:
     def dismissUser(self, name: str, code: int, reason: str) -> Deferred[None]:
         """See :meth:`wsapp.User.close`."""
         channel = self._channel("user", name)
-        dismissed = self._after(channel, lambda: self._broker.dismiss(channel, Dismissal(code, reason)))
+        dismissed = self._put(channel, reason, lambda: self._broker.dismiss(channel, Dismissal(code, reason)))
         return quiet(dismissed, BrokerUnavailable)
 
     def members(self, name: str) -> Deferred[list[Member]]:
@@ -215,9 +227,16 @@ class Audience:
         channel = self._channel("group", name)
         return self._after(channel, lambda: self._broker.members(channel))
 
-    def history(self, name: str, limit: int | None) -> Deferred[list[Publication]]:
+    def history(
+        self, name: str, limit: int | None, since: tuple[str, int] | None
+    ) -> Deferred[list[Publication]]:
         """See :meth:`wsapp.Group.history`."""
         channel = self._channel("group", name)
+        if since is not None:
+            if self._app.historySize <= 0:
+                return fail(HistoryGone(f"{self._app.name} keeps no history"))
+            missed = self._after(channel, lambda: self._broker.since(channel, *since))
+            return missed if limit is None else missed.addCallback(lambda found: found[: max(0, limit)])
         most = self._app.historySize if limit is None else min(limit, self._app.historySize)
         return self._after(channel, lambda: self._broker.history(channel, most))
 
@@ -243,35 +262,28 @@ class Audience:
                 if not idle.clients and channel.kind != "all" and self._channels.get(channel) is idle:
                     del self._channels[channel]
 
-            receivers = self._channels[channel] = Receivers(forget)
+            receivers = self._channels[channel] = Receivers(self._broker, channel, forget)
         return receivers
 
-    def _enter(self, channel: Channel, client: Client) -> Deferred[None]:
-        """Let a client receive a channel, from now on as far as this node goes."""
-        receivers = self._receiversOf(channel)
-        receivers.put(client)
-        return receivers.subscribe(lambda: self._broker.subscribe(channel))
-
-    def _exit(self, channel: Channel, client: Client) -> Deferred[None]:
-        receivers = self._receiversOf(channel)
-        receivers.drop(client)
-        return receivers.unsubscribe(lambda: self._broker.unsubscribe(channel))
-
     def _after(self, channel: Channel, call: Callable[[], Deferred[Any]]) -> Deferred[Any]:
-        """Call once this node's own joins of the channel have taken effect."""
+        """Ask once this node's own joins of the channel have taken effect."""
         receivers = self._channels.get(channel)
-        return call() if receivers is None else receivers.do(call)
+        if receivers is None or receivers.free:
+            return call()
+        return self._line.ask(receivers.do, call)
 
     def _publish(
         self, channel: Channel, message: str | bytes, exclude: frozenset[str], keep: Keep | None
     ) -> Deferred[None]:
-        def publish() -> Deferred[None]:
-            return self._broker.publish(channel, message, exclude, keep)
+        return self._put(channel, message, lambda: self._broker.publish(channel, message, exclude, keep))
 
+    def _put(
+        self, channel: Channel, message: str | bytes, publish: Callable[[], Deferred[None]]
+    ) -> Deferred[None]:
         receivers = self._channels.get(channel)
         if receivers is None or receivers.free:
             return publish()
-        return self._line.put(message, lambda: receivers.do(publish))
+        return self._line.put(message, receivers.do, publish)
 
 
 def _log(deferred: Deferred[Any]) -> None:

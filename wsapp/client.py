@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from twisted.internet.defer import Deferred
@@ -83,7 +83,9 @@ class Rooms(Protocol):
 
     def members(self, name: str) -> Deferred[list[Member]]: ...
 
-    def history(self, name: str, limit: int | None) -> Deferred[list[Publication]]: ...
+    def history(
+        self, name: str, limit: int | None, since: tuple[str, int] | None
+    ) -> Deferred[list[Publication]]: ...
 
     def count(self, name: str) -> int: ...
 
@@ -108,6 +110,20 @@ def identities(exclude: Iterable[Client | str] | Client) -> frozenset[str]:
     if isinstance(exclude, (Client, str)):
         exclude = (exclude,)
     return frozenset(one if isinstance(one, str) else one.id for one in exclude)
+
+
+def _place(since: Publication | Sequence[Any]) -> tuple[str, int]:
+    """Where a publication stands in its group's history.
+
+    :raises TypeError: Neither a publication nor an epoch and an offset.
+    """
+    if isinstance(since, Publication):
+        return since.epoch, since.offset
+    if isinstance(since, (tuple, list)) and len(since) == 2:
+        epoch, offset = since
+        if isinstance(epoch, str) and isinstance(offset, int) and not isinstance(offset, bool):
+            return epoch, offset
+    raise TypeError(f"since is a Publication, or the epoch and offset of one, not {since!r:.100}")
 
 
 #: Random names that nobody has yet: the system is asked for many at once.
@@ -303,12 +319,18 @@ class Group:
         """Who is in the group, on every node."""
         return self._rooms.members(self.name)
 
-    def history(self, limit: int | None = None) -> Deferred[list[Publication]]:
+    def history(
+        self, limit: int | None = None, since: Publication | Sequence[Any] | None = None
+    ) -> Deferred[list[Publication]]:
         """What was sent to the group, oldest first, as far as the application keeps it.
 
-        :param limit: At most so many, the last ones.
+        :param limit: At most so many: the last ones, or with *since* the first.
+        :param since: Exactly what was sent after this, a publication or the epoch and offset of one.
+        :return: With *since* it fails with :exc:`~wsapp.errors.HistoryGone` where that is not all there
+            any more.
+        :raises TypeError: *since* is something else.
         """
-        return self._rooms.history(self.name, limit)
+        return self._rooms.history(self.name, limit, None if since is None else _place(since))
 
     def __len__(self) -> int:
         """How many clients of this node are in it."""

@@ -26,6 +26,7 @@ __all__ = [
     "HandshakeFailed",
     "HandshakeRefused",
     "HeadTooLarge",
+    "HistoryGone",
     "HookTimeout",
     "LineTooLong",
     "MethodNotAllowed",
@@ -36,6 +37,7 @@ __all__ = [
     "RegistryError",
     "SendBufferFull",
     "ServerFull",
+    "Superseded",
     "TooManyConnections",
     "UnsupportedByVersion",
     "UnsupportedVersion",
@@ -152,8 +154,17 @@ class BrokerUnavailable(WsappError):
     """The broker between the nodes cannot be reached, or does not do what it is asked for."""
 
 
+class Superseded(BrokerUnavailable):
+    """While the broker was away, this join or leave was followed by too many others of the same client: what
+    becomes of the last ones is what counts."""
+
+
 class OutboxFull(BrokerUnavailable):
     """So much waits for the broker already that this message is not taken: it is sent nowhere."""
+
+
+class HistoryGone(WsappError):
+    """Not all that a group was sent since then is kept: take what ``history()`` has, and begin anew."""
 
 
 class UnsupportedByVersion(WsappError):

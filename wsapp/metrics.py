@@ -16,7 +16,7 @@ class BrokerMetrics:
     :ivar epochs: How often it had forgotten everything.
     :ivar published: Messages that it has acknowledged.
     :ivar received: Messages that were delivered from it on this node.
-    :ivar outbox: Messages that it has not acknowledged,
+    :ivar outbox: Messages that it has not acknowledged, those too that wait for a join or a leave to be done;
     :ivar outboxBytes: and their bytes.
     :ivar oldest: Since when, by *clock*, the oldest of those waits; None where there are none.
     :ivar waited: Seconds that the last message acknowledged had waited for that.
@@ -26,24 +26,42 @@ class BrokerMetrics:
     """
 
     def __init__(self, clock: Callable[[], float] = float) -> None:
-        self._clock = clock
+        self.clock = clock
+        self._queues: dict[str, tuple[int, int, float | None]] = {}
         self.state = "up"
         self.reconnects = 0
         self.epochs = 0
         self.published = 0
         self.received = 0
-        self.outbox = 0
-        self.outboxBytes = 0
-        self.oldest: float | None = None
         self.waited = 0.0
         self.behind = 0
         self.dropped = 0
         self.lost = 0
 
+    def queue(self, name: str, messages: int, size: int, oldest: float | None) -> None:
+        """What waits in one of the queues on the way to the broker.
+
+        :param size: Bytes.
+        :param oldest: Since when, by *clock*, the first of them does.
+        """
+        self._queues[name] = (messages, size, oldest)
+
+    @property
+    def outbox(self) -> int:
+        return sum(messages for messages, _, _ in self._queues.values())
+
+    @property
+    def outboxBytes(self) -> int:
+        return sum(size for _, size, _ in self._queues.values())
+
+    @property
+    def oldest(self) -> float | None:
+        return min((oldest for _, _, oldest in self._queues.values() if oldest is not None), default=None)
+
     @property
     def lag(self) -> float:
         """Seconds that messages wait to be acknowledged: the oldest that is not, else the last that was."""
-        return self.waited if self.oldest is None else self._clock() - self.oldest
+        return self.waited if self.oldest is None else self.clock() - self.oldest
 
 
 class Metrics:

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList, fail, maybeDeferred, succeed
+from twisted.python.failure import Failure
 
-from wsapp.brokers import Publication
+from wsapp.brokers import Broker, Channel, Member
+from wsapp.catchingup import CatchingUp
 from wsapp.client import Client
-from wsapp.errors import OutboxFull
-from wsapp.metrics import BrokerMetrics
+from wsapp.errors import Superseded
+from wsapp.waiter import Waiters
 
-__all__ = ["CatchingUp", "Line", "Receivers", "together"]
+__all__ = ["Receivers", "together"]
 
-#: What a held publication costs beside its message, so that empty messages are bounded too.
-OVERHEAD = 64
+#: How many joins and leaves of one client may wait for the broker: more mean that the first were overtaken.
+MOST = 16
 
 
 def together(*waited: Deferred[Any]) -> Deferred[None]:
@@ -31,134 +33,28 @@ def together(*waited: Deferred[Any]) -> Deferred[None]:
     return DeferredList(waited, consumeErrors=True).addCallback(outcome)
 
 
-class Line:
-    """Messages of all channels that wait for a join or a leave to be done at the broker: not without end.
+class _Change:
+    """A client that has joined or left while nothing could be told: the last that it did is what counts.
 
-    :param messages: How many may wait.
-    :param size: And how many bytes of them.
+    :ivar known: Whether it was in before: the broker may list it.
+    :ivar member: How to list it; None: not any more.
+    :ivar history: Asks for the history it joined with; called with the reason where it could not join.
     """
 
-    def __init__(self, metrics: BrokerMetrics, messages: int = 10_000, size: int = 16 * 1024 * 1024) -> None:
-        self._metrics = metrics
-        self._most = messages
-        self._mostBytes = size
-        self._messages = 0
-        self._bytes = 0
+    __slots__ = ("history", "known", "member", "waiters")
 
-    def put(self, message: str | bytes, publish: Callable[[], Deferred[None]]) -> Deferred[None]:
-        """Let a message wait, if there is room.
-
-        :param publish: Called to let it wait; its Deferred fires when it need not any more.
-        :return: That Deferred; or it fails with :exc:`~wsapp.errors.OutboxFull`.
-        """
-        size = len(message) + OVERHEAD
-        if self._messages >= self._most or (self._messages and self._bytes + size > self._mostBytes):
-            self._metrics.dropped += 1
-            return fail(
-                OutboxFull(
-                    f"{self._messages:,} messages of {self._bytes:,} bytes wait for the broker already, and "
-                    f"no more than {self._most:,} of {self._mostBytes:,} may: this one is not sent"
-                )
-            )
-        self._messages += 1
-        self._bytes += size
-
-        def done(result: Any) -> Any:
-            self._messages -= 1
-            self._bytes -= size
-            return result
-
-        return publish().addBoth(done)
-
-
-class CatchingUp:
-    """A client between joining a group and having been sent what the group remembers.
-
-    The history is asked for once live messages come, so it ends with one that is followed by live
-    ones only.  It may be shorter than what has come live meanwhile, and have what is still on its way
-    here.  So that nothing is missing, doubled or out of order, either
-
-    * nothing has come live yet: the history is sent, and what comes that is not newer is left out; or
-    * something has: of the history only what is older is sent, then what has come, once it has come
-      as far as the history goes.
-
-    :param limit: Bytes of live messages that may wait for that.
-    """
-
-    __slots__ = ("_held", "_limit", "_older", "_seen", "_size", "_until", "_waiters", "holding")
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held: list[Publication] = []
-        self._size = 0
-        self._older: list[Publication] | None = None  # None: not known yet
-        self._until: tuple[str, int] | None = None
-        self._seen = ("", 0)
-        self._waiters: list[Deferred[None]] = []
-        #: Whether live messages have to wait.
-        self.holding = True
-
-    def hold(self, publication: Publication) -> bool:
-        """Keep a live message for later.
-
-        :return: False where more wait than may.
-        """
-        self._size += publication.size + OVERHEAD
-        self._held.append(publication)
-        return self._size <= self._limit
-
-    def remember(self, history: list[Publication]) -> None:
-        """The history is there."""
-        self._older = history
-        if not history:
-            return
-        epoch, offset = history[-1].epoch, history[-1].offset
-        first = next((one.offset for one in self._held if one.offset and one.epoch == epoch), None)
-        if first is None:
-            self._seen = (epoch, offset)
-            if self._held and self._held[-1].epoch != epoch and self._held[-1].time < history[0].time:
-                # The broker has forgotten what has come live, and remembers what came after that.
-                self._older, self._held = self._held + history, []
-        else:
-            self._until = (epoch, offset)
-            self._older = [one for one in history if one.epoch != epoch or one.offset < first]
-
-    def ready(self) -> list[Publication] | None:
-        """All that is to be sent, in order; None while something is missing."""
-        if self._older is None:
-            return None
-        if self._until is not None:
-            epoch, offset = self._until
-            last = next(one for one in reversed(self._held) if one.offset)
-            if last.epoch == epoch and last.offset < offset:
-                return None
-        return self._older + self._held
-
-    def covers(self, publication: Publication) -> bool:
-        """Whether the history had it already, or what is newer."""
-        epoch, offset = self._seen
-        return publication.epoch == epoch and 0 < publication.offset <= offset
-
-    def end(self) -> None:
-        """Nothing waits any more: all is sent, or the client has left."""
-        self.holding = False
-        self._held = []
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.callback(None)
-
-    def whenEnded(self) -> Deferred[None]:
-        """Fires once it has ended."""
-        waiter: Deferred[None] = Deferred()
-        self._waiters.append(waiter)
-        return waiter
+    def __init__(self, known: bool) -> None:
+        self.known = known
+        self.member: Member | None = None
+        self.history: Callable[[Failure | None], Deferred[Any]] | None = None
+        self.waiters = Waiters(MOST, lambda: Superseded(f"{MOST} later ones of the same client wait"))
 
 
 class Receivers:
-    """The clients of this node that one channel goes to.
+    """The clients of this node that one channel goes to, and what the broker is asked for the channel.
 
-    What the broker is asked for the channel goes in the order of the calls; while subscribing or
-    unsubscribing is under way, the rest waits.
+    While subscribing or unsubscribing is under way, the rest waits: of each client only what it did
+    last, then whatever else was asked, in order.  So what is kept is in proportion to who is there.
 
     :param idle: Called when nothing waits any more.
     :ivar subscribed: Whether the broker gives us what is published.
@@ -166,31 +62,48 @@ class Receivers:
         joins now and would miss what is published before it is subscribed to anew.
     """
 
-    __slots__ = ("_blocked", "_catching", "_idle", "_running", "_waiting", "clients", "ending", "subscribed")
+    __slots__ = (
+        "_ahead",
+        "_asked",
+        "_broker",
+        "_catching",
+        "_changes",
+        "_idle",
+        "_running",
+        "_subscribers",
+        "_under",
+        "_waiting",
+        "_wanted",
+        "channel",
+        "clients",
+        "ending",
+        "subscribed",
+    )
 
-    def __init__(self, idle: Callable[[Receivers], None]) -> None:
+    def __init__(self, broker: Broker, channel: Channel, idle: Callable[[Receivers], None]) -> None:
         self.clients: dict[Client, CatchingUp | None] = {}
         self.subscribed = False
         self.ending = False
+        self._broker = broker
+        self.channel = channel
         self._idle = idle
         self._catching: dict[CatchingUp, None] = {}
-        self._waiting: deque[tuple[Callable[[], Deferred[Any]], Deferred[Any], bool]] = deque()
-        self._blocked = False
+        self._changes: dict[str, _Change] = {}
+        self._waiting: deque[tuple[Callable[[], Deferred[Any]], Deferred[Any]]] = deque()
+        self._subscribers: list[Deferred[None]] = []
+        self._asked = False  # to subscribe, and not to unsubscribe since
+        self._under = 0  # so many answers to these are to come
+        self._wanted = False
+        self._ahead = 0  # so many were asked for before that was wanted
         self._running = False
 
     # The clients
 
     def put(self, client: Client, late: CatchingUp | None = None) -> None:
-        """One more."""
+        """One more, or one that need not wait for the history any more."""
         self.clients[client] = late
         if late is not None:
             self._catching[late] = None
-
-    def drop(self, client: Client) -> None:
-        """One less."""
-        late = self.clients.pop(client, None)
-        if late is not None:
-            self.caughtUp(late)
 
     def caughtUp(self, late: CatchingUp) -> None:
         """A client need not be waited for any more."""
@@ -201,63 +114,161 @@ class Receivers:
         """Fires once all messages that are held now have been sent; None where there are none."""
         return together(*[late.whenEnded() for late in self._catching]) if self._catching else None
 
+    def enter(
+        self, member: Member, known: bool, history: Callable[[Failure | None], Deferred[Any]] | None
+    ) -> Deferred[None]:
+        """Have a client listed that was :meth:`put`.
+
+        :param known: Whether it was there before.
+        :param history: Called when it is subscribed to, or with the reason why it cannot be.
+        :return: Fires once it is listed, and what *history* gives has fired; or when it has left before.
+        """
+        self._want()
+        return self._change(member.id, member, known, history)
+
+    def leave(self, client: Client) -> Deferred[None]:
+        """Have it listed no more, and :meth:`drop` it."""
+        left = self._change(client.id, None, True, None)
+        dropped = self.drop(client)
+        return left if dropped.called and not isinstance(dropped.result, Failure) else together(left, dropped)
+
+    def drop(self, client: Client) -> Deferred[None]:
+        """One less; without any the channel is not subscribed to.
+
+        :return: Fires once that is done, where it has to be.
+        """
+        late = self.clients.pop(client, None)
+        if late is not None:
+            self.caughtUp(late)
+        return succeed(None) if self.clients else self._unsubscribe()
+
     # The broker
 
-    def subscribe(self, call: Callable[[], Deferred[None]]) -> Deferred[None]:
-        """Subscribe, unless that has been done when its turn comes."""
+    def subscribe(self) -> Deferred[None]:
+        """Have the channel subscribed to.
 
-        def done(_: object) -> None:
-            self.subscribed = True
-
-        return self._wait(lambda: succeed(None) if self.subscribed else call().addCallback(done), True)
-
-    def unsubscribe(self, call: Callable[[], Deferred[None]]) -> Deferred[None]:
-        """Unsubscribe, unless somebody is there (again) when its turn comes."""
-
-        def turn() -> Deferred[None]:
-            if self.clients:
-                return succeed(None)
-            self.subscribed = False  # even if it fails: the next one to come asks again
-            self.ending = True
-            return call().addBoth(ended)
-
-        def ended(result: Any) -> Any:
-            self.ending = False
-            return result
-
-        return self._wait(turn, True)
+        :return: Fires once it is; at once where that has been asked for already.
+        """
+        if not self._want():
+            return succeed(None)
+        subscribed: Deferred[None] = Deferred()
+        self._subscribers.append(subscribed)
+        self._run()
+        return subscribed
 
     @property
     def free(self) -> bool:
         """Whether what the broker is asked for the channel goes there at once."""
-        return not (self._waiting or self._blocked or self._running)
+        return not (self._waiting or self._under or self._running)
 
     def do(self, call: Callable[[], Deferred[Any]]) -> Deferred[Any]:
         """Ask for anything else."""
-        return call() if self.free else self._wait(call, False)
-
-    def _wait(self, call: Callable[[], Deferred[Any]], blocks: bool) -> Deferred[Any]:
+        if self.free:
+            return call()
         outcome: Deferred[Any] = Deferred()
-        self._waiting.append((call, outcome, blocks))
+        self._waiting.append((call, outcome))
         self._run()
         return outcome
 
+    # How
+
+    def _want(self) -> bool:
+        """:return: Whether that is news."""
+        if self._wanted or self.subscribed or (self._under and not self.ending):
+            return False
+        self._wanted = True
+        self._ahead = len(self._waiting)
+        return True
+
+    def _change(
+        self,
+        identity: str,
+        member: Member | None,
+        known: bool,
+        history: Callable[[Failure | None], Deferred[Any]] | None,
+    ) -> Deferred[None]:
+        change = self._changes.get(identity)
+        if change is None:
+            change = self._changes[identity] = _Change(known)
+        change.member = member
+        change.history = None if member is None else history or change.history
+        if member is None and not change.known:  # it came and went, and nobody has heard of it
+            del self._changes[identity]
+            change.waiters.fire(None)
+            return succeed(None)
+        changed = change.waiters.add()
+        self._run()
+        return changed
+
     def _run(self) -> None:
+        """Ask the broker for whatever is to be asked, as far as that goes."""
         if self._running:
             return
         self._running = True
-        while self._waiting and not self._blocked:
-            call, outcome, blocks = self._waiting.popleft()
-            if outcome.called and not blocks:
-                continue  # cancelled meanwhile
-            self._blocked = blocks
-            maybeDeferred(call).addBoth(self._done, outcome, blocks)
+        while not self._under:
+            if self._wanted and not self._ahead:
+                self._subscribe()
+            elif self._changes and not self._wanted:
+                identity = next(iter(self._changes))
+                self._tell(identity, self._changes.pop(identity))
+            elif self._waiting:
+                self._ahead = max(0, self._ahead - 1)
+                call, outcome = self._waiting.popleft()
+                if not outcome.called:  # cancelled meanwhile
+                    maybeDeferred(call).addBoth(outcome.callback)
+            else:
+                break
         self._running = False
-        if not self._blocked:
+        if not self._under:
             self._idle(self)
 
-    def _done(self, result: object, outcome: Deferred[Any], blocks: bool) -> None:
-        if blocks:
-            self._blocked = False
-        outcome.callback(result)
+    def _tell(self, identity: str, change: _Change) -> None:
+        if change.member is None:
+            told = maybeDeferred(self._broker.leave, self.channel, identity)
+        else:
+            told = maybeDeferred(self._broker.enter, self.channel, change.member)
+        if change.history is not None:
+            told = together(change.history(None), told)
+        told.addBoth(change.waiters.fire)
+
+    def _subscribe(self) -> None:
+        self._wanted = False
+        self._asked = True
+        self._under += 1
+        maybeDeferred(self._broker.subscribe, self.channel).addBoth(self._hasSubscribed)
+
+    def _hasSubscribed(self, result: Any) -> None:
+        self._under -= 1
+        subscribers, self._subscribers = self._subscribers, []
+        if not isinstance(result, Failure):
+            self.subscribed = not self.ending
+            result = None
+        elif not self.ending:
+            # Who could not join is not listed.  The next one to join, or the same once more, asks again.
+            for identity, change in list(self._changes.items()):
+                if change.member is not None:
+                    del self._changes[identity]
+                    given = change.history(result) if change.history is not None else fail(result)
+                    given.addBoth(change.waiters.fire)
+        for one in subscribers:
+            one.callback(result)
         self._run()
+
+    def _unsubscribe(self) -> Deferred[None]:
+        self._wanted = False
+        subscribers, self._subscribers = self._subscribers, []
+        for one in subscribers:
+            one.callback(None)
+        if not self._asked:
+            self._run()
+            return succeed(None)
+        self._asked = self.subscribed = False  # even if it fails: the next one to come asks again
+        self.ending = True
+        self._under += 1
+        return maybeDeferred(self._broker.unsubscribe, self.channel).addBoth(self._hasUnsubscribed)
+
+    def _hasUnsubscribed(self, result: Any) -> Any:
+        self._under -= 1
+        self.ending = False
+        self._run()
+        return result

@@ -6,12 +6,13 @@ traceback in the log because its peer has gone.  Imports nothing of wsapp.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-__all__ = ["Waiter", "failed", "quiet"]
+__all__ = ["Waiter", "Waiters", "failed", "quiet"]
 
 T = TypeVar("T")
 
@@ -69,6 +70,53 @@ class Waiter(Deferred[T]):
         added = super().addBoth(*arguments, **named)
         self._tell()
         return added
+
+
+class Waiters:
+    """Those who wait for the same, of whom each new one may mean that the others have been overtaken: so that
+    not all that ever asked are kept, the first of too many fails.
+
+    :param most: So many may wait.
+    :param overtaken: Makes the exception that one fails with.
+    """
+
+    __slots__ = ("_most", "_overtaken", "_waiting")
+
+    def __init__(self, most: int, overtaken: Callable[[], Exception]) -> None:
+        self._most = most
+        self._overtaken = overtaken
+        self._waiting: list[Deferred[Any]] = []
+
+    def add(self) -> Deferred[Any]:
+        """One more."""
+        waiter: Deferred[Any] = Deferred()
+        self._waiting.append(waiter)
+        self._bound()
+        return waiter
+
+    def take(self, others: Waiters) -> None:
+        """Those who wait with others wait here."""
+        self._waiting += others._waiting
+        others._waiting = []
+        self._bound()
+
+    def _bound(self) -> None:
+        while len(self._waiting) > self._most:
+            _fire([self._waiting.pop(0)], Failure(self._overtaken()))
+
+    def fire(self, result: Any) -> None:
+        """This is what they waited for."""
+        waiting, self._waiting = self._waiting, []
+        _fire(waiting, result)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+def _fire(waiting: list[Deferred[Any]], result: Any) -> None:
+    for waiter in waiting:
+        if not waiter.called:  # cancelled
+            waiter.callback(result)
 
 
 def failed(reason: Exception) -> Waiter[Any]:

@@ -91,7 +91,7 @@ class SlowBroker:
             results: list[Any] = [None]
             result = call()
             if isinstance(result, Deferred):
-                result.addCallback(lambda value: results.append(value))
+                result.addBoth(lambda value: results.append(value))
             self._clock.callLater(self.back if back is None else back, self._answer, answer, results[-1])
 
         self._clock.callLater(self.there, atHub)
@@ -146,6 +146,10 @@ class SlowBroker:
     def history(self, channel: Channel, limit: int) -> Deferred[list[Publication]]:
         """The hub's."""
         return self._ask("history", lambda: self.hub.memory.history(channel, limit))
+
+    def since(self, channel: Channel, epoch: str, offset: int) -> Deferred[list[Publication]]:
+        """The hub's."""
+        return self._ask("since", lambda: self.hub.memory.since(channel, epoch, offset))
 
     def enter(self, channel: Channel, member: Member) -> Deferred[None]:
         """At the hub."""

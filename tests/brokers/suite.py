@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 from wsapp.brokers import Broker, Channel, Dismissal, Keep, Member, Publication
+from wsapp.errors import HistoryGone
 
 if TYPE_CHECKING:
     from twisted.trial.unittest import SynchronousTestCase as Base
@@ -181,6 +183,17 @@ class BrokerSuite(Base):
         self.publish("never")
         self.assertEqual(self.messages, ["once"])
 
+    def test_unsubscribedAtOnce(self) -> None:
+        """Subscribing may be taken back before it is done; nothing comes then, until it is done anew."""
+        begun, ended = self.broker.subscribe(LOBBY), self.broker.unsubscribe(LOBBY)
+        self.done(begun)
+        self.done(ended)
+        self.publish("never")
+        self.assertEqual(self.messages, [])
+        self.done(self.broker.subscribe(LOBBY))
+        self.publish("once")
+        self.assertEqual(self.messages, ["once"])
+
     # History
 
     def test_remembered(self) -> None:
@@ -247,6 +260,86 @@ class BrokerSuite(Base):
             self.publish("new", keep=keep)
         for later in self.done(self.broker.history(LOBBY, 99)):
             self.assertTrue(later.epoch != first.epoch or later.offset > first.offset + 1)
+
+    def missed(self, since: Publication) -> list[Any] | None:
+        """:return: The messages published after one; None where they are not all there."""
+        found: list[Any] = []
+
+        def gone(failure: Failure) -> None:
+            failure.trap(HistoryGone)
+            self.assertNotEqual(str(failure.value), "")
+
+        asked = self.broker.since(LOBBY, since.epoch, since.offset)
+        self.done(asked.addCallbacks(lambda result: found.append(result), gone))
+        return [one.message for one in found[0]] if found else None
+
+    def test_since(self) -> None:
+        """Exactly what was published after a place, in order; nothing after the last."""
+        for number in range(3):
+            self.publish(str(number), keep=KEEP)
+        history = self.done(self.broker.history(LOBBY, 9))
+        self.assertEqual([self.missed(one) for one in history], [["1", "2"], ["2"], []])
+        self.done(self.broker.publish(LOBBY, b"3", frozenset(["a"]), KEEP))
+        (found,) = self.done(self.broker.since(LOBBY, history[2].epoch, history[2].offset))
+        self.assertEqual((found.message, found.exclude), (b"3", frozenset(["a"])))
+        self.assertEqual([found], self.done(self.broker.history(LOBBY, 1)))
+
+    def test_sinceMany(self) -> None:
+        """However many that are."""
+        keep = Keep(500, 10**6, KEEP.seconds)
+        for number in range(300):
+            self.broker.publish(LOBBY, str(number), NOBODY, keep)
+        self.passTime(1)
+        history = self.done(self.broker.history(LOBBY, 500))
+        self.assertEqual(self.missed(history[0]), [str(number) for number in range(1, 300)])
+        self.assertEqual(self.missed(history[200]), [str(number) for number in range(201, 300)])
+
+    def test_sinceWhatIsTrimmed(self) -> None:
+        """The place itself need not be kept; what came right after it must be, by count, bytes and age."""
+        self.publish("0", keep=KEEP)
+        (first,) = self.done(self.broker.history(LOBBY, 9))
+        for number in range(1, 4):
+            self.publish(str(number), keep=KEEP)
+        self.assertEqual(self.missed(first), ["1", "2", "3"])
+        self.publish("4", keep=KEEP)
+        self.assertIsNone(self.missed(first))
+        last = self.done(self.broker.history(LOBBY, 1))[0]
+        self.publish("x" * 400, keep=KEEP)
+        self.assertEqual(self.missed(last), ["x" * 400])
+        self.publish("y" * 400, keep=KEEP)
+        self.publish("z" * 400, keep=KEEP)
+        self.assertIsNone(self.missed(last))
+
+    def test_sinceTooLongAgo(self) -> None:
+        """What is too old is not there any more; what came after that is."""
+        keep = KEEP._replace(seconds=KEEP.seconds * self.pace)
+        self.publish("0", keep=keep)
+        first = self.done(self.broker.history(LOBBY, 1))[0]
+        self.publish("1", keep=keep)
+        second = self.done(self.broker.history(LOBBY, 1))[0]
+        self.passTime(40 * self.pace)
+        self.publish("2", keep=keep)
+        self.passTime(21 * self.pace)
+        self.assertIsNone(self.missed(first))
+        self.assertEqual(self.missed(second), ["2"])
+        self.passTime(200 * self.pace)
+        self.assertIsNone(self.missed(second))
+
+    def test_sinceElsewhere(self) -> None:
+        """A place of another epoch, of another channel, or one that was never given out is no place."""
+        self.publish("0", keep=KEEP)
+        self.publish("1", keep=KEEP)
+        first, second = self.done(self.broker.history(LOBBY, 9))
+        for epoch in ("", "other", first.epoch + "0", "\ud800 \x00\r\n"):
+            self.assertIsNone(self.missed(first._replace(epoch=epoch)))
+        for offset in (second.offset + 1, 2**53 + 1, 10**400, -1, -(10**400)):
+            self.assertIsNone(self.missed(first._replace(offset=offset)))
+        for channel in OTHERS:
+            self.publish("elsewhere", channel, KEEP)
+        self.assertEqual(self.missed(first), ["1"])
+        self.done(
+            self.broker.since(OTHERS[0], first.epoch, 0).addErrback(lambda failure: failure.trap(HistoryGone))
+        )
 
     # Members
 

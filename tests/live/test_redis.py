@@ -14,6 +14,7 @@ from tests.live.nodes import KEEP, LOBBY, NOBODY, RedisTestCase, turn
 from wsapp.brokers import Broker, Channel, Dismissal, Keep, Member
 from wsapp.brokers.redis.address import Address
 from wsapp.brokers.redis.broker import RedisBroker
+from wsapp.errors import HistoryGone
 
 
 class SuiteTests(RedisTestCase, BrokerSuite):
@@ -151,6 +152,8 @@ class NodesTests(RedisTestCase):
         found = self.done(node.broker.history(LOBBY, 9))
         self.assertEqual([one.message for one in found], sent)
         self.assertEqual(len({one.epoch for one in found}), 1)
+        missed = self.done(node.broker.since(LOBBY, found[0].epoch, found[0].offset))
+        self.assertEqual(missed, found[1:])
         self.assertEqual(sorted({one.offset for one in found}), [one.offset for one in found])
         # Both follow still, without reading anything again.
         self.assertEqual((other.broker.metrics.lost, other.broker.metrics.received), (0, 4))
@@ -165,6 +168,26 @@ class NodesTests(RedisTestCase):
         self.until("all", lambda: other.messages == ["1", "2", "3"])
         self.assertEqual([one.message for one in self.done(other.broker.history(LOBBY, 9))], ["2", "3"])
         self.assertEqual(len(self.logged("somebody else has written")), 1)
+
+    def test_sinceAcrossRestarts(self) -> None:
+        """What was missed is known over a restart of a broker that keeps its data; one that has lost some of
+        what it had given out says that it does not know."""
+        server = self.redis("--appendonly", "yes", "--appendfsync", "always")
+        node = self.node(server.url, LOBBY)
+        for message in ("1", "2"):
+            self.done(node.send(message, keep=KEEP))
+        first, second = self.done(node.broker.history(LOBBY, 9))
+        server.kill()
+        server.start()
+        self.done(node.send("3", keep=KEEP))
+        (third,) = self.done(node.broker.since(LOBBY, second.epoch, second.offset))
+        self.assertEqual(third.message, "3")
+        missed = self.done(node.broker.since(LOBBY, first.epoch, first.offset))
+        self.assertEqual([one.message for one in missed], ["2", "3"])
+        for lost in (second.offset + 1, third.offset + 1):
+            asked = node.broker.since(LOBBY, second.epoch, lost)
+            with self.assertRaises(HistoryGone):
+                self.done(asked)
 
     def test_apart(self) -> None:
         """Services of different prefixes and databases do not meet."""

@@ -88,6 +88,8 @@ class UnitTests(LiveTestCase):
         folder = self.folder()
         for unit in UNITS.iterdir():
             text = unit.read_text(encoding="utf-8")
+            if unit.suffix == ".service":  # see test_workers: what a signal to all processes does
+                self.assertIn("\nKillMode=mixed\n", text)
             # It looks whether the command is there.
             (folder / unit.name).write_text(text.replace("/srv/wsapp/venv/bin/twistd", "/bin/true"))
         run = subprocess.run(

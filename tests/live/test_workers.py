@@ -114,6 +114,15 @@ class WorkersTestCase(LiveTestCase):
         return client
 
 
+class AtTerminal(Server):
+    """One that has a process group for itself, as a shell gives to what it starts."""
+
+    @property
+    def command(self) -> list[str]:
+        """The whole command line."""
+        return ["setsid", *super().command]
+
+
 class Crowd:
     """Clients that keep connecting, each in a thread of its own, until they are told to stop.
 
@@ -530,6 +539,25 @@ class EmbeddedTests(WorkersTestCase):
         os.kill(server.pid, signal.SIGKILL)
         waitFor("the broker's end", lambda: not alive(pid))
         waitFor("the workers' end", lambda: not any(alive(one) for _, one in self.ready(server)))
+
+    def test_interrupted(self) -> None:
+        """Ctrl-C at a terminal is for all processes in the foreground: the broker goes on until the workers
+        have drained, none is started in its place, and the end is in order."""
+        server = AtTerminal(self.folder(), ())
+        self.addCleanup(self.finish, server)
+        options = ("--app", "chat", "--workers", "2", "--broker", "embedded", "--drain", "2")
+        server.options = ("--port", f"tcp:{freePort()}:interface=127.0.0.1", *options)
+        port = self.begin(server)
+        (pid,) = self.valkey(server.pid)
+        clients = [self.client(port) for _ in range(12)]
+        self.heard(clients)
+        os.killpg(server.pid, signal.SIGINT)
+        time.sleep(0.5)  # amid the drain
+        self.assertTrue(alive(pid), server.log)
+        self.assertEqual(0, server.ended(server.pid), server.log)
+        self.assertFalse(alive(pid))
+        for line in ("embedded broker ended", "starting another", "cannot be reached", "is lost"):
+            self.assertNotIn(line, server.log)
 
     def valkey(self, master: int) -> list[int]:
         """:return: The master's children that are no workers."""

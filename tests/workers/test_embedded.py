@@ -116,6 +116,24 @@ class EmbeddedTests(SynchronousTestCase):
         self.reactor.advance(FIRST)
         self.assertEqual(11, len(self.reactor.spawned))
 
+    def test_retires(self) -> None:
+        """One that ends when it is to be stopped soon has no successor, nor one that was to come."""
+        self.says(READY)
+        self.process.end(0, 9)
+        self.embedded.retire()
+        self.reactor.advance(MOST)
+        self.assertEqual(1, len(self.reactor.spawned))
+        self.successResultOf(self.embedded.stop())
+        other = Embedded(self.reactor, "/valkey-server")
+        started = other.start()
+        other.childDataReceived(1, READY)
+        self.successResultOf(started)
+        other.retire()
+        self.process.end(0)
+        self.reactor.advance(MOST)
+        self.assertEqual(2, len(self.reactor.spawned))
+        self.successResultOf(other.stop())
+
     def test_stopBetween(self) -> None:
         """Asked to stop while there is none, none comes."""
         self.says(READY)

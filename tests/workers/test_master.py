@@ -36,10 +36,15 @@ class Broker:
     def __init__(self) -> None:
         self.started: Deferred[None] = Deferred()
         self.stopped = 0
+        self.retires = False
 
     def start(self) -> Deferred[None]:
         """It takes its time."""
         return self.started
+
+    def retire(self) -> None:
+        """It will be stopped."""
+        self.retires = True
 
     def stop(self) -> Deferred[None]:
         """It does not."""
@@ -199,6 +204,7 @@ class StartTests(MasterCase):
         self.assertEqual([broker.url] * 2, [process.left["broker"] for process in self.reactor.spawned])
         stopped = master.stopService()
         self.reactor.spawned[0].end()
+        self.assertTrue(broker.retires)
         self.assertEqual(0, broker.stopped)
         self.reactor.spawned[1].end()
         self.assertEqual(1, broker.stopped)

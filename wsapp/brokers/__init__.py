@@ -122,7 +122,10 @@ class Broker(Protocol):
         """Fires once nothing published on the channel will be missed any more."""
 
     def unsubscribe(self, channel: Channel) -> Deferred[None]:
-        """Take it back; fires once nothing more of the channel will be delivered."""
+        """Take it back; fires once nothing more of the channel will be delivered.
+
+        May be called before subscribing is done, whose Deferred then fires all the same.
+        """
 
     def publish(
         self, channel: Channel, message: str | bytes, exclude: frozenset[str], keep: Keep | None
@@ -144,6 +147,13 @@ class Broker(Protocol):
         """The last publications that are kept, oldest first.
 
         They may have some that are still on their way to *deliver* on this node.
+        """
+
+    def since(self, channel: Channel, epoch: str, offset: int) -> Deferred[list[Publication]]:
+        """All that was to be kept and came after that place, oldest first; nothing where it is the last.
+
+        :return: Fails with :exc:`~wsapp.errors.HistoryGone` where something of that is not kept any more,
+            or the place is of another epoch, or was never given out.
         """
 
     def enter(self, channel: Channel, member: Member) -> Deferred[None]:

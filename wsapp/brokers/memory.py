@@ -6,10 +6,11 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 from wsapp.brokers import Channel, Deliver, Dismissal, Keep, Member, Publication
+from wsapp.errors import HistoryGone
 from wsapp.metrics import BrokerMetrics
 
 __all__ = ["MemoryBroker"]
@@ -127,6 +128,17 @@ class MemoryBroker:
             return succeed([])
         history.expire(self._wallClock())
         return succeed(list(history.kept)[-limit:])
+
+    def since(self, channel: Channel, epoch: str, offset: int) -> Deferred[list[Publication]]:
+        """Offsets grow by one: as many are to be there as have been published since."""
+        history = self._histories.get(channel)
+        if history is None or history.epoch != epoch:
+            return fail(HistoryGone("nothing is known of that epoch of the history"))
+        history.expire(self._wallClock())
+        missed = history.offset - offset
+        if not 0 <= missed <= len(history.kept):
+            return fail(HistoryGone(f"what came after offset {offset} is not kept"))
+        return succeed(list(history.kept)[len(history.kept) - missed :])
 
     def _expire(self) -> None:
         """Forget channels whose last message is too old, so that names that come and go leave nothing."""

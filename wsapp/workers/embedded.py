@@ -35,9 +35,11 @@ MOST = 30.0
 PATIENCE = 5.0
 
 #: Becomes the program given to it, which the system then ends when its parent has died (Linux: prctl(2),
-#: PR_SET_PDEATHSIG; elsewhere a master that is killed leaves it behind).
+#: PR_SET_PDEATHSIG; elsewhere a master that is killed leaves it behind).  It has a session of its own: Ctrl-C
+#: at the master's terminal is for the master, and workers need it until they have drained.
 _LEASH = (
     "import ctypes, os, sys\n"
+    "os.setsid()\n"
     "if sys.platform == 'linux': ctypes.CDLL(None).prctl(1, 15)\n"
     "if os.getppid() == int(sys.argv[1]): os.execv(sys.argv[2], sys.argv[2:])"
 )
@@ -74,6 +76,7 @@ class Embedded(ProcessProtocol):
         self._ready: Deferred[None] | None = None
         self._ended: Deferred[None] | None = None
         self._runs = False
+        self._retires = False
         self._wait = FIRST
         self._due: list[Any] = []
 
@@ -95,6 +98,8 @@ class Embedded(ProcessProtocol):
         return ready
 
     def _spawn(self) -> None:
+        if self._retires:
+            return
         assert self._folder is not None
         command = [
             *(self._binary, "--port", "0", "--unixsocket", f"{self._folder}/valkey.sock"),
@@ -112,6 +117,10 @@ class Embedded(ProcessProtocol):
         except OSError as error:
             self._last = str(error)
             self._hasEnded("could not be started")
+
+    def retire(self) -> None:
+        """It will be stopped: should it end before, none is started in its place."""
+        self._retires = True
 
     def stop(self) -> Deferred[None]:
         """:return: Fires once it has ended, and its folder is gone."""
@@ -177,6 +186,8 @@ class Embedded(ProcessProtocol):
             failed, self._ready = self._ready, None
             self._remove()
             failed.errback(EmbeddedFailed(f"the embedded broker {how} ({self._last})"))
+        elif self._retires:
+            _log.error("the embedded broker {how} before the workers did", how=how)
         else:
             _log.error(
                 "the embedded broker {how}; starting another one in {wait:g} s", how=how, wait=self._wait

@@ -43,6 +43,9 @@ class Companion(Protocol):
     def start(self) -> Deferred[None]:
         """:return: Fires once it can be used."""
 
+    def retire(self) -> None:
+        """It will be stopped: should it end before, none is started in its place."""
+
     def stop(self) -> Deferred[None]:
         """:return: Fires once it has ended."""
 
@@ -130,6 +133,8 @@ class Master(Service):
             return
         Service.stopService(self)
         self._ended = Deferred()
+        if self._broker is not None:
+            self._broker.retire()
         for place in self.places:
             place.stop()
         # Theirs are still open until they have read that: who connects now is closed with the others.

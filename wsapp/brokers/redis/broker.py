@@ -16,8 +16,8 @@ from wsapp.brokers.redis.names import Names, pack, parse
 from wsapp.brokers.redis.outbox import Outbox
 from wsapp.brokers.redis.presence import Presence
 from wsapp.brokers.redis.requests import Requests
-from wsapp.brokers.redis.scripts import HELLO, HISTORY, load
-from wsapp.errors import BrokerUnavailable
+from wsapp.brokers.redis.scripts import HELLO, HISTORY, MISSED, load
+from wsapp.errors import BrokerUnavailable, HistoryGone
 from wsapp.metrics import BrokerMetrics
 
 __all__ = ["AWAY", "RedisBroker"]
@@ -237,18 +237,30 @@ class RedisBroker:
 
     def history(self, channel: Channel, limit: int) -> Deferred[list[Publication]]:
         """The broker's."""
+        keys = [self._names.stream(channel), self._names.place(channel)]
+        return self._requests.ask(HISTORY, keys, max(0, limit)).addCallback(self._publications)
 
-        def read(result: list[bytes]) -> list[Publication]:
-            items = []
-            for one in result:
-                try:
-                    items.append(parse(one).item)
-                except ValueError as error:
-                    self._health.note(str(error))
-            return [item for item in items if isinstance(item, Publication)]
+    def since(self, channel: Channel, epoch: str, offset: int) -> Deferred[list[Publication]]:
+        """The broker's."""
+
+        def read(result: list[bytes] | None) -> list[Publication]:
+            if result is None:
+                raise HistoryGone(f"what came after offset {offset} of that epoch is not kept")
+            return self._publications(result)
 
         keys = [self._names.stream(channel), self._names.place(channel)]
-        return self._requests.ask(HISTORY, keys, max(0, limit)).addCallback(read)
+        # An offset is a double to the broker: whatever is too high for one was never given out.
+        place = [epoch.encode("utf-8", "surrogatepass"), max(-1, min(offset, 2**53))]
+        return self._requests.ask(MISSED, keys, *place).addCallback(read)
+
+    def _publications(self, notices: list[bytes]) -> list[Publication]:
+        items = []
+        for one in notices:
+            try:
+                items.append(parse(one).item)
+            except ValueError as error:
+                self._health.note(str(error))
+        return [item for item in items if isinstance(item, Publication)]
 
     def enter(self, channel: Channel, member: Member) -> Deferred[None]:
         """Waits as long as the broker cannot be reached."""

@@ -258,9 +258,8 @@ class Outbox:
             self._pump()
 
     def _count(self) -> None:
-        self._metrics.outbox = len(self._entries)
-        self._metrics.outboxBytes = self._bytes
-        self._metrics.oldest = self._entries[0].since if self._entries else None
+        oldest = self._entries[0].since if self._entries else None
+        self._metrics.queue("outbox", len(self._entries), self._bytes, oldest)
 
     def _look(self) -> None:
         if self._emptied is not None and not self._entries:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, inlineCallbacks, succeed
+from twisted.internet.defer import CancelledError, Deferred, inlineCallbacks, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
@@ -18,11 +18,40 @@ from wsapp.brokers import Channel, Member
 from wsapp.brokers.redis.names import Names, memberFrom, shown
 from wsapp.brokers.redis.requests import Requests
 from wsapp.brokers.redis.scripts import ENTER, FAREWELL, LEAVE, MEMBERS, RENEW
+from wsapp.errors import Superseded
+from wsapp.waiter import Waiters
 
 __all__ = ["Presence"]
 
+#: Of one member, how many changes may be on their way at once, and how many calls may wait for the next.
+MOST = 16
+
 #: Seconds until a node that has died is cleared away further, where one step was not enough.
 AGAIN = 0.1
+
+
+def _overtaken() -> Superseded:
+    return Superseded(f"{MOST} later ones of the same client wait for the broker")
+
+
+class _Telling:
+    """A member of whom the broker is still to be told something: whether it is here is looked up when it is.
+
+    :ivar before: What the broker was told last, before all this.
+    :ivar due: The request that has not been sent yet.
+    :ivar sent: How many have, and are not answered.
+    :ivar unsure: Whether any was: the broker may know of it.
+    :ivar waiters: Who waits for the next to be sent, and answered.
+    """
+
+    __slots__ = ("before", "due", "sent", "unsure", "waiters")
+
+    def __init__(self, before: Member | None) -> None:
+        self.before = before
+        self.due: Deferred[Any] | None = None
+        self.sent = 0
+        self.unsure = False
+        self.waiters = Waiters(MOST, _overtaken)
 
 
 class Presence:
@@ -43,6 +72,7 @@ class Presence:
         self._note = note
         self._incarnation = secrets.token_hex(6).encode()
         self._own: dict[Channel, dict[str, Member]] = {}
+        self._tellings: dict[tuple[Channel, str], _Telling] = {}
         self._connection: Any = None
         self._timer: IDelayedCall | None = None
         self._beginning = False
@@ -50,34 +80,89 @@ class Presence:
 
     def enter(self, channel: Channel, member: Member) -> Deferred[None]:
         """Fires once all nodes' :meth:`members` have it."""
-        self._own.setdefault(channel, {})[member.id] = member
-        return self._tell(channel, member.id)
+        own = self._own.setdefault(channel, {})
+        before = own.get(member.id)
+        own[member.id] = member
+        return self._tell(channel, member.id, before)
 
     def leave(self, channel: Channel, identity: str) -> Deferred[None]:
         """The other way round."""
         own = self._own.get(channel, {})
-        if own.pop(identity, None) is None:
+        before = own.pop(identity, None)
+        if before is None:
             return succeed(None)  # of this node there is none by that id
         if not own:
             del self._own[channel]
-        return self._tell(channel, identity)
+        return self._tell(channel, identity, before)
 
-    def _tell(self, channel: Channel, identity: str) -> Deferred[None]:
-        told = self._requests.insist(lambda: self._words(channel, identity))
-        incarnation = self._incarnation
+    def _tell(self, channel: Channel, identity: str, before: Member | None) -> Deferred[None]:
+        """Fires once the broker knows how it is now, or was later."""
+        telling = self._tellings.setdefault((channel, identity), _Telling(before))
+        if telling.due is not None and not telling.unsure and self._now(channel, identity) is telling.before:
+            # It came and went (or the other way round) before anybody was told.
+            self._tellings.pop((channel, identity))
+            telling.due.cancel()
+            telling.waiters.fire(None)
+            return succeed(None)
+        told = telling.waiters.add()
+        self._goOn(channel, identity, telling)
+        return told
 
-        def answered(result: int) -> Deferred[None] | None:
-            if result:
-                return None
+    def _goOn(self, channel: Channel, identity: str, telling: _Telling) -> None:
+        """Have the broker told, unless that is under way already."""
+        if telling.due is not None or telling.sent >= MOST:
+            return
+        covered = Waiters(MOST, _overtaken)
+        incarnation: bytes | None = None  # that was told
+
+        def words() -> list[Any]:
+            nonlocal incarnation
+            if incarnation is None:
+                telling.due = None
+                telling.sent += 1
+                telling.unsure = True
+            incarnation = self._incarnation
+            covered.take(telling.waiters)
+            return self._words(channel, identity)
+
+        def answered(result: Any) -> None:
+            if isinstance(result, Failure) and result.check(CancelledError):
+                return
+            telling.sent -= 1
+            if isinstance(result, Failure) or result:
+                self._told(channel, identity, telling, covered, result)
+                return
             # Whoever hears of it first begins anew; then this is told once more.
             begun = self._anew() if incarnation == self._incarnation else self._whenBegun()
-            return begun.addCallback(lambda _: self._tell(channel, identity))
+            telling.waiters.take(covered)
+            begun.addCallbacks(
+                lambda _: self._told(channel, identity, telling, Waiters(MOST, _overtaken), None),
+                lambda failure: self._told(channel, identity, telling, telling.waiters, failure),
+            )
 
-        return told.addCallback(answered)
+        request = self._requests.insist(words)
+        if incarnation is None:
+            telling.due = request
+        request.addBoth(answered)
+
+    def _told(
+        self, channel: Channel, identity: str, telling: _Telling, covered: Waiters, result: Any
+    ) -> None:
+        failed = isinstance(result, Failure)
+        over = not (telling.due or telling.sent) and (covered is telling.waiters or not telling.waiters)
+        # What was refused must not be taken for something that the broker knows.
+        if over and not (failed and self._now(channel, identity)):
+            self._tellings.pop((channel, identity), None)
+        covered.fire(result if failed else None)
+        if telling.waiters:
+            self._goOn(channel, identity, telling)
+
+    def _now(self, channel: Channel, identity: str) -> Member | None:
+        return self._own.get(channel, {}).get(identity)
 
     def _words(self, channel: Channel, identity: str) -> list[Any]:
         """Whether it is here is looked up when it is told: what was told before it may have been refused."""
-        member = self._own.get(channel, {}).get(identity)
+        member = self._now(channel, identity)
         members, mine = self._names.members(channel), self._names.list + self._incarnation
         written = identity.encode("utf-8", "surrogatepass")
         if member is None:
@@ -179,7 +264,12 @@ class Presence:
     def _announce(self) -> None:
         for channel, own in self._own.items():
             for identity in own:
-                self._tell(channel, identity).addErrback(lambda _: None)
+                telling = self._tellings.setdefault((channel, identity), _Telling(None))
+                telling.before, telling.unsure = (
+                    None,
+                    telling.sent > 0,
+                )  # of this incarnation nothing is known
+                self._goOn(channel, identity, telling)
 
     @inlineCallbacks
     def farewell(self) -> Any:

@@ -21,12 +21,14 @@ MOST = 10_000
 
 
 class _Request:
-    __slots__ = ("answer", "attempt", "insists", "keys", "sent", "words")
+    __slots__ = ("answer", "attempt", "insists", "sent", "words")
 
-    def __init__(self, words: Callable[[], list[Any]], insists: bool) -> None:
+    def __init__(
+        self, words: Callable[[], list[Any]], insists: bool, cancel: Callable[[_Request], None]
+    ) -> None:
         self.words = words
         self.insists = insists
-        self.answer: Deferred[Any] = Deferred()
+        self.answer: Deferred[Any] = Deferred(lambda _: cancel(self))
         self.sent = False
         self.attempt = 0
 
@@ -52,6 +54,7 @@ class Requests:
         self._restart = restart
         self._connection: Any = None
         self._open: dict[_Request, None] = {}
+        self._questions = 0
         self._stopped = False
 
     def ask(self, script: Script, keys: list[Any], *arguments: Any) -> Deferred[Any]:
@@ -59,32 +62,40 @@ class Requests:
 
         :return: Fails with :exc:`~wsapp.errors.BrokerUnavailable`.
         """
-        if len(self._open) >= MOST:
+        if self._questions >= MOST:
             return fail(BrokerUnavailable(f"{MOST:,} questions wait for the broker already"))
-        request = _Request(lambda: script.words(keys, list(arguments)), False)
-        answer = self._put(request)
+        answer = self._put(lambda: script.words(keys, list(arguments)), False)
 
         def late(result: Any, seconds: float) -> Any:
-            self._open.pop(request, None)
             raise BrokerUnavailable(f"the broker has not answered for {seconds:g} seconds")
 
+        def done(result: Any) -> Any:
+            self._questions -= 1
+            return result
+
+        self._questions += 1
         # Of its own: a late answer of the broker's is then nobody's.
         answer.addTimeout(self._patience, self._clock, late)
-        return answer
+        return answer.addBoth(done)
 
     def insist(self, words: Callable[[], list[Any]]) -> Deferred[Any]:
         """Ask, however long it takes.
 
         :param words: Called each time that it is sent, for it may have to be put otherwise by then.
+        :return: To cancel it is to ask no more.
         """
-        return self._put(_Request(words, True))
+        return self._put(words, True)
 
-    def _put(self, request: _Request) -> Deferred[Any]:
+    def _put(self, words: Callable[[], list[Any]], insists: bool) -> Deferred[Any]:
         if self._stopped:
             return fail(BrokerUnavailable("the service has been stopped"))
+        request = _Request(words, insists, self._forget)
         self._open[request] = None
         self._send(request)
         return request.answer
+
+    def _forget(self, request: _Request) -> None:
+        self._open.pop(request, None)
 
     def up(self, connection: Any) -> None:
         """There is a connection: ask all that has no answer yet, in order."""
