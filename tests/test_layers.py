@@ -84,6 +84,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "request",
         "brokers.memory",
         "brokers.redis.health",
+        "brokers.redis.followed",
         "brokers.redis.names",
         "admission",
         "transports",

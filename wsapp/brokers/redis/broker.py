@@ -63,6 +63,7 @@ class RedisBroker:
         self._names = Names(prefix, address.database)
         self._publisher = secrets.token_hex(6).encode()
         self._epoch: str | None = None
+        self._runs: dict[str, str] = {}  # which start of which server each connection leads to
         self._deliver: Deliver | None = None
         self._health = Health(f"{address}{purpose}", self.metrics)
         self._requests = Requests(reactor, patience, self._refusal, self._restart)
@@ -77,7 +78,15 @@ class RedisBroker:
             self._health.note,
         )
         self._presence = Presence(reactor, self._names, self._requests, lease, self._health.note)
-        self._following = Following(self._names, self._requests, self._delivered, self._health, self.metrics)
+        self._following = Following(
+            reactor,
+            self._names,
+            self._requests,
+            self._delivered,
+            self._health,
+            self.metrics,
+            away.seconds,
+        )
         self._commands = Link(
             reactor,
             address,
@@ -93,7 +102,7 @@ class RedisBroker:
             address,
             self._health,
             "news",
-            lambda connection: connection.execute_command("PING"),
+            self._listen,
             self._newsUp,
             self._newsDown,
             patience,
@@ -103,7 +112,11 @@ class RedisBroker:
     @property
     def reachable(self) -> bool:
         """Whether it can be used now."""
-        return self._commands.connection is not None and self._news.connection is not None
+        return (
+            self._commands.connection is not None
+            and self._news.connection is not None
+            and self._runs["commands"] == self._runs["news"]
+        )
 
     # Its life
 
@@ -136,8 +149,7 @@ class RedisBroker:
     @inlineCallbacks
     def _hello(self, connection: Any) -> Any:
         """Find out who is there, and which memory it has."""
-        told = yield connection.execute_command("INFO", "server")
-        facts = dict(line.split(":", 1) for line in told.decode().splitlines() if ":" in line)
+        facts = yield self._facts(connection, "commands")
         mode = facts.get("redis_mode") or facts.get("server_mode") or "standalone"
         if mode != "standalone":
             raise Refused(
@@ -147,16 +159,33 @@ class RedisBroker:
         if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < OLDEST:
             raise Refused(f"it is Redis {version}, and 6.2 or later is needed")
         yield load(connection)
-        words = HELLO.words([self._names.origin], [secrets.token_hex(4), facts.get("run_id", "")])
-        epoch, _ = yield connection.execute_command(*words)
-        epoch = epoch.decode()
+        told = [secrets.token_hex(4), self._runs["commands"], secrets.token_hex(4), self._names.trial]
+        epoch = (yield connection.execute_command(*HELLO.words([self._names.origin], told))).decode()
         if self._epoch not in (None, epoch):
             self.metrics.epochs += 1
             self._health.note("it has forgotten everything: histories and offsets begin anew")
         self._epoch = epoch
         yield self._presence.prepare(connection)
 
+    @inlineCallbacks
+    def _listen(self, connection: Any) -> Any:
+        yield self._facts(connection, "news")
+        yield connection.tryListening(self._names.trial)
+
+    @inlineCallbacks
+    def _facts(self, connection: Any, which: str) -> Any:
+        told = yield connection.execute_command("INFO", "server")
+        facts = dict(line.split(":", 1) for line in told.decode().splitlines() if ":" in line)
+        self._runs[which] = facts.get("run_id", "")
+        return facts
+
+    def _meet(self, other: Link) -> None:
+        """A connection is made: its address may lead elsewhere than when the other one was."""
+        if other.connection is not None and self._runs["commands"] != self._runs["news"]:
+            other.restart("its address leads to another server now")
+
     def _commandsUp(self) -> None:
+        self._meet(self._news)
         connection = self._commands.connection
         self._health.good("commands", self.reachable)
         self._presence.up(connection)
@@ -169,12 +198,13 @@ class RedisBroker:
         self._outbox.down()
 
     def _newsUp(self) -> None:
+        self._meet(self._commands)
         self._health.good("news", self.reachable)
         self._following.up(self._news.connection)
         self._flush()
 
     def _newsDown(self) -> None:
-        self._following.down()
+        self._following.down(self._news.answered)
         # What goes out has to come back before its Deferred fires: no more than a window is to wait for that.
         self._outbox.hold()
 

@@ -7,16 +7,17 @@ it is in the stream as well.  So nothing here grows with what others publish.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsapp.brokers import Channel, Deliver
+from wsapp.brokers.redis.followed import Followed, Recent
 from wsapp.brokers.redis.health import Health
-from wsapp.brokers.redis.names import Names, Notice, parse
+from wsapp.brokers.redis.names import Names, Notice, follows, parse, sameStream
 from wsapp.brokers.redis.requests import Requests
 from wsapp.brokers.redis.scripts import SINCE
 from wsapp.metrics import BrokerMetrics
@@ -31,71 +32,39 @@ PAGE, PAGE_BYTES = 256, 512 * 1024
 #: Channels that are read at once.
 READERS = 16
 
-#: Of each publisher, the numbers of so many are remembered: no fewer than it may repeat.
-RECENT = 1024
-
-#: And of so many publishers.
-PUBLISHERS = 256
-
-
-class _Channel:
-    """How far this node is with one channel.
-
-    :ivar heard: Whether the subscription is confirmed.
-    :ivar placed: Whether it is known from where on to deliver.
-    :ivar reading: Whether something is being read: news has to wait, in the stream.
-    :ivar more: Whether there was news meanwhile.
-    """
-
-    __slots__ = ("channel", "epoch", "heard", "more", "offset", "placed", "reading", "ready", "waiters")
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel = channel
-        self.epoch = ""
-        self.offset = 0
-        self.heard = False
-        self.placed = False
-        self.reading = False
-        self.more: tuple[str, int] | None = None
-        self.ready: list[Deferred[None]] = []
-        self.waiters: deque[tuple[str, int, Deferred[None]]] = deque()
-
-
-class _Recent:
-    """The numbers of a publisher's last publications, in the order in which they were delivered here."""
-
-    __slots__ = ("_numbers", "_order")
-
-    def __init__(self) -> None:
-        self._order: deque[int] = deque()
-        self._numbers: set[int] = set()
-
-    def has(self, number: int) -> bool:
-        """Whether it was there already; it is from now on."""
-        if number in self._numbers:
-            return True
-        self._numbers.add(number)
-        self._order.append(number)
-        if len(self._order) > RECENT:
-            self._numbers.discard(self._order.popleft())
-        return False
+#: Why messages are missing.
+GONE = "what was published while this node was away is not kept any more"
+UNDONE = "the broker has lost some that others may not have had"
 
 
 class Following:
-    """The channels that this node follows."""
+    """The channels that this node follows.
+
+    :param kept: Seconds after which the broker may have forgotten a channel.
+    """
 
     def __init__(
-        self, names: Names, requests: Requests, deliver: Deliver, health: Health, metrics: BrokerMetrics
+        self,
+        clock: IReactorTime,
+        names: Names,
+        requests: Requests,
+        deliver: Deliver,
+        health: Health,
+        metrics: BrokerMetrics,
+        kept: float,
     ) -> None:
+        self._clock = clock
+        self._kept = kept
+        self._said = False  # that channels were forgotten while this node was away
         self._names = names
         self._requests = requests
         self._deliver = deliver
         self._health = health
         self._metrics = metrics
         self._connection: Any = None
-        self._channels: dict[bytes, _Channel] = {}
+        self._channels: dict[bytes, Followed] = {}
         self._readers = DeferredSemaphore(READERS)
-        self._recent: dict[bytes, _Recent] = {}
+        self._recent = Recent()
         self._subscribing: dict[bytes, int] = {}  # confirmations that are to come
 
     def subscribe(self, channel: Channel) -> Deferred[None]:
@@ -103,7 +72,7 @@ class Following:
         name = self._names.news(channel)
         found = self._channels.get(name)
         if found is None:
-            found = self._channels[name] = _Channel(channel)
+            found = self._channels[name] = Followed(channel)
             self._listen([name])
         elif found.placed:
             return succeed(None)
@@ -124,16 +93,7 @@ class Following:
     def reached(self, channel: Channel, epoch: str, offset: int) -> Deferred[None] | None:
         """Fires once a publication has been delivered here; None where it has, or need not be."""
         found = self._channels.get(self._names.news(channel))
-        if (
-            found is None
-            or not found.placed
-            or not epoch
-            or (found.epoch == epoch and found.offset >= offset)
-        ):
-            return None
-        waiter: Deferred[None] = Deferred()
-        found.waiters.append((epoch, offset, waiter))
-        return waiter
+        return None if found is None else found.reached(epoch, offset)
 
     def stop(self) -> None:
         """Nothing is delivered any more."""
@@ -141,31 +101,34 @@ class Following:
         for found in channels.values():
             self._dismiss(found)
 
-    def _dismiss(self, found: _Channel) -> None:
+    def _dismiss(self, found: Followed) -> None:
         if found.reading:
             self._metrics.behind -= 1
             found.reading = False
-        ready, found.ready = found.ready, []
-        waiters, found.waiters = found.waiters, deque()
-        for one in [*ready, *(waiter for _, _, waiter in waiters)]:
-            if not one.called:
-                one.callback(None)
+        found.place()
+        found.release()
 
     # Connections
 
     def up(self, connection: Any) -> None:
         """There is a connection for pub/sub: subscribe to everything."""
         self._connection = connection
+        self._said = False
         self._subscribing = {}
         names = list(self._channels)
         for start in range(0, len(names), 500):
             self._listen(names[start : start + 500])
 
-    def down(self) -> None:
-        """There is none any more."""
+    def down(self, since: float) -> None:
+        """There is none any more.
+
+        :param since: What was told before that has been heard.
+        """
         self._connection = None
         for found in self._channels.values():
             found.heard = False
+            if found.away is None:
+                found.away = since
 
     def _listen(self, names: list[bytes]) -> None:
         if self._connection is not None:
@@ -183,7 +146,7 @@ class Following:
             if left <= 0:
                 del self._subscribing[name]
                 if found is not None:
-                    found.heard = True
+                    found.heard = found.again = True
                     self._read(found)
 
     # Keeping up
@@ -202,48 +165,48 @@ class Following:
         elif notice.epoch == found.epoch:
             if notice.before == found.offset:
                 self._give(found, notice)
-                self._wake(found)
+                found.wake()
             elif notice.offset > found.offset:
                 self._read(found)
-        elif notice.before == 0:  # nothing has come before it in this epoch
-            self._begin(found, notice.epoch)
+        elif not self._missing(found, notice):
+            found.begin(notice.epoch)
             self._give(found, notice)
-            self._wake(found)
+            found.wake()
         else:
             self._read(found)
 
-    def _read(self, found: _Channel) -> None:
+    def _read(self, found: Followed) -> None:
         """Read what comes after the place that we have, or find out the place to begin at."""
         if not found.reading:
             found.reading = True
             self._metrics.behind += 1
             self._readers.run(self._page, found)
 
-    def _page(self, found: _Channel) -> Deferred[None] | None:
+    def _page(self, found: Followed) -> Deferred[None] | None:
         if not found.reading:  # unsubscribed meanwhile
             return None
         channel = found.channel
         keys = [self._names.stream(channel), self._names.place(channel)]
         count = PAGE if found.placed else 0
-        found.more = None
+        found.more, found.again = None, False
         page = self._requests.insist(
             lambda: SINCE.words(keys, [found.epoch, found.offset, count, PAGE_BYTES])
         )
         page.addCallbacks(self._pageRead, lambda failure: self._unread(failure, found), (found,))
         return page
 
-    def _pageRead(self, result: list[Any], found: _Channel) -> Deferred[None] | None:
+    def _pageRead(self, result: list[Any], found: Followed) -> Deferred[None] | None:
         if not found.reading:
             return None
         epoch, last, notices = result[0].decode(), result[1], result[2:]
         if not found.placed:
             found.placed = True
             found.epoch, found.offset = epoch, last
-            notices, ready = [], found.ready
-            found.ready = []
-            for one in ready:
-                if not one.called:
-                    one.callback(None)
+            notices = []
+            found.place()
+        away, found.away = found.away, None
+        if away is not None and found.epoch and not sameStream(found.epoch, epoch):
+            self._forgotten(found, self._clock.seconds() - away)
         before = (found.epoch, found.offset)
         for message in notices:
             if self._channels.get(self._names.news(found.channel)) is not found:
@@ -253,31 +216,34 @@ class Following:
             except ValueError as error:
                 self._health.note(str(error))
                 continue
-            if notice.epoch != found.epoch:
-                self._begin(found, notice.epoch)
-            if notice.offset <= found.offset:
+            if notice.epoch == found.epoch and notice.offset <= found.offset:
                 continue
-            if notice.before > found.offset:
-                self._lost(found, "what was published while this node was away is not kept any more")
-            elif notice.before < found.offset:
-                # It was stopped before it had written the last ones to disk.  Their offsets never come again.
-                self._lost(found, "the broker has lost some that others may not have had")
+            missing = self._missing(found, notice)
+            if notice.epoch != found.epoch:
+                found.begin(notice.epoch)
+            if missing:
+                self._lost(found, missing)
             self._give(found, notice)
         if found.offset < last and (found.epoch, found.offset) == before:
-            self._begin(found, epoch)
+            if found.epoch == epoch:
+                self._lost(found, GONE)
+            else:
+                found.begin(epoch)
             found.offset = last  # nothing of it is left, or can be read
-        self._wake(found)
+        found.wake()
         more = found.more
-        if (found.epoch == epoch and found.offset < last) or (
-            more is not None and (more[0] != found.epoch or more[1] > found.offset)
-        ):
+        if found.epoch == epoch and found.offset < last:
+            return self._page(found)
+        # What the broker had acknowledged when it was asked is delivered, or it has lost it since.
+        found.release()
+        if found.again or (more is not None and (more[0] != found.epoch or more[1] > found.offset)):
             return self._page(found)
         if found.reading:
             found.reading = False
             self._metrics.behind -= 1
         return None
 
-    def _unread(self, failure: Failure, found: _Channel) -> None:
+    def _unread(self, failure: Failure, found: Followed) -> None:
         if found.reading:
             found.reading = False
             self._metrics.behind -= 1
@@ -286,44 +252,43 @@ class Following:
                 if not one.called:
                     one.errback(failure)
 
-    def _lost(self, found: _Channel, why: str) -> None:
+    def _lost(self, found: Followed, why: str) -> None:
         self._metrics.lost += 1
         channel = found.channel
         self._health.note(f"messages to {channel.kind} {channel.name!r} of {channel.app} are missing: {why}")
 
-    def _begin(self, found: _Channel, epoch: str) -> None:
-        """The channel begins anew: whoever waits for something of the old epoch waits in vain."""
-        old, found.epoch, found.offset = found.epoch, epoch, 0
-        waiters, found.waiters = found.waiters, deque()
-        for one in waiters:
-            if one[0] != old:
-                found.waiters.append(one)
-            elif not one[2].called:
-                one[2].callback(None)
+    def _missing(self, found: Followed, notice: Notice) -> str:
+        """Why something may have come before a publication that is not had here; empty where nothing has."""
+        at = found.offset
+        if notice.epoch != found.epoch and not sameStream(notice.epoch, found.epoch):
+            at = 0
+        elif notice.epoch != found.epoch and not follows(notice.epoch, found.epoch):
+            return UNDONE
+        if notice.before == at:
+            return ""
+        # Less: the broker was stopped before it had written the last ones to disk.
+        return GONE if notice.before > at else UNDONE
 
-    def _give(self, found: _Channel, notice: Notice) -> None:
-        found.offset = notice.offset
-        if self._seen(notice):
+    def _forgotten(self, found: Followed, seconds: float) -> None:
+        """The broker knows nothing of what it knew of the channel, nor whether that was all."""
+        if seconds <= self._kept:
             return
+        self._metrics.lost += 1
+        if not self._said:
+            self._said = True
+            channel = found.channel
+            self._health.note(
+                f"nothing was heard of it for {seconds:.0f} s, and it keeps what is published for "
+                f"{self._kept:g}: messages to {channel.kind} {channel.name!r} of {channel.app} may be "
+                "missing, and so may others"
+            )
+
+    def _give(self, found: Followed, notice: Notice) -> None:
+        found.offset = notice.offset
+        if self._recent.has(notice.publisher, notice.sequence):
+            return  # delivered already, by a broker that has forgotten it and was told again
         self._metrics.received += 1
         try:
             self._deliver(found.channel, notice.item)
         except Exception:
             _log.failure("what the broker told could not be delivered")
-
-    def _seen(self, notice: Notice) -> bool:
-        """Whether it was delivered already, by a broker that has forgotten it and was told again."""
-        recent = self._recent.get(notice.publisher)
-        if recent is None:
-            if len(self._recent) >= PUBLISHERS:
-                del self._recent[next(iter(self._recent))]
-            recent = self._recent[notice.publisher] = _Recent()
-        return recent.has(notice.sequence)
-
-    def _wake(self, found: _Channel) -> None:
-        """Tell those who wait for what has been delivered now."""
-        waiters = found.waiters
-        while waiters and waiters[0][0] == found.epoch and waiters[0][1] <= found.offset:
-            waiter = waiters.popleft()[2]
-            if not waiter.called:
-                waiter.callback(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from twisted.internet.error import ConnectError, ConnectionClosed
@@ -9,7 +10,7 @@ from twisted.logger import Logger
 
 from wsapp.metrics import BrokerMetrics
 
-__all__ = ["ANEW", "ANSWERS", "Health", "Refused", "explain"]
+__all__ = ["ANEW", "ANSWERS", "Health", "Refused", "codeOf", "explain"]
 
 _log = Logger()
 
@@ -35,15 +36,30 @@ ANSWERS = {
 #: there may be another server by then.
 ANEW = ("NOSCRIPT", "NOAUTH", "FORGOTTEN", "READONLY")
 
+#: Redis before 7 wraps what a command of a script is refused with.
+_WRAPPED = re.compile(r"^(?:ERR Error running script .*?)?@user_script: ?\d+: .*?-([A-Z]+) ")
+
+#: How Valkey and Redis say that a command of a script is not permitted.
+_NOT_PERMITTED = ("ACL failure in script", "The user executing the script can't")
+
 
 class Refused(Exception):
     """The broker answers, but will not."""
 
 
+def codeOf(error: BaseException | None) -> str:
+    """:return: The code of the broker's answer, wherever in it that is."""
+    text = str(error)
+    if any(part in text for part in _NOT_PERMITTED):
+        return "NOPERM"
+    wrapped = _WRAPPED.match(text)
+    return wrapped[1] if wrapped else text.partition(" ")[0]
+
+
 def explain(error: BaseException | None) -> str:
     """One line, for a person, on why there is no connection or an answer was an error."""
     text = " ".join(str(error).split())
-    code = text.partition(" ")[0]
+    code = codeOf(error)
     if code in ANSWERS:
         return f"{ANSWERS[code]} ({text})"
     if error is None:

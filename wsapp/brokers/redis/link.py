@@ -17,7 +17,7 @@ from twisted.internet.protocol import Factory
 from twisted.python.failure import Failure
 
 from wsapp.brokers.redis.address import Address
-from wsapp.brokers.redis.health import Health, Refused, explain
+from wsapp.brokers.redis.health import Health, Refused, codeOf, explain
 
 __all__ = ["Link", "backoff", "isLoss"]
 
@@ -47,6 +47,8 @@ def _protocol() -> type[Any]:
 
         ended: Callable[[BaseException | None], None]
         heard: Callable[[bytes, bytes, Any], None] | None = None
+        _trial: Deferred[Any] | None = None
+        _listens = False
 
         def dataReceived(self, data: bytes, unpause: bool = False) -> None:
             try:
@@ -56,13 +58,35 @@ def _protocol() -> type[Any]:
                 self.transport.abortConnection()
 
         def replyReceived(self, reply: Any) -> None:
-            if self.heard is not None and isinstance(reply, list) and len(reply) == 3:
-                self.heard(*reply)
+            if not self._listens:
+                super().replyReceived(reply)
+            elif isinstance(reply, list) and len(reply) == 3:
+                if self._trial is not None:
+                    self._tried().callback(None)
+                elif self.heard is not None:
+                    self.heard(*reply)
+            elif isinstance(reply, Exception) and self._isOfListening(reply):
+                if self._trial is not None:
+                    self._tried().errback(reply)
+                else:
+                    self.reason = reply
+                    self.transport.abortConnection()
             else:
                 super().replyReceived(reply)
 
+        def _isOfListening(self, error: Exception) -> bool:
+            # Confirmations and refusals of SUBSCRIBE are no answers that anything waits for.
+            return not self.replyQueue.waiting or codeOf(error) == "NOPERM"
+
+        def _tried(self) -> Deferred[Any]:
+            trial, self._trial = self._trial, None
+            assert trial is not None
+            return trial
+
         def connectionLost(self, why: Failure) -> None:
             super().connectionLost(why)
+            if self._trial is not None:
+                self._tried().errback(why)
             self.ended(getattr(self, "reason", why.value))
 
         def _build_command(self, *words: Any, **_: Any) -> bytes:
@@ -75,7 +99,15 @@ def _protocol() -> type[Any]:
 
         def put(self, *words: Any) -> None:
             """Send a command whose answers come to :attr:`heard`."""
+            self._listens = True
             self.transport.write(self._build_command(*words))
+
+        def tryListening(self, name: bytes) -> Deferred[Any]:
+            """Subscribe to a channel, and take it back; fails where that is not allowed."""
+            self._trial = Deferred()
+            self.put("SUBSCRIBE", name)
+            self.put("UNSUBSCRIBE", name)
+            return self._trial
 
     return Connection
 
@@ -90,6 +122,7 @@ class Link:
     :param patience: Seconds that the broker may leave something unanswered.
     :param heard: Makes it a connection for pub/sub: called with kind, channel and message.
     :ivar connection: The protocol while it is up, else None.
+    :ivar answered: When it was sent what it has last answered, so that all is here that it had said before.
     """
 
     def __init__(
@@ -105,6 +138,7 @@ class Link:
         heard: Callable[[bytes, bytes, Any], None] | None = None,
     ) -> None:
         self.connection: Any = None
+        self.answered = 0.0
         self._reactor = reactor
         self._endpoint = address.endpoint(reactor)
         self._health = health
@@ -196,7 +230,7 @@ class Link:
     def _ready(self, _: object, protocol: Any) -> None:
         if self._protocol is not protocol or not self._running:
             return
-        self._since = self._reactor.seconds()
+        self._since = self.answered = self._reactor.seconds()
         self.connection = protocol
         self._timer = self._reactor.callLater(PULSE, self._pulse)
         self._up()
@@ -246,10 +280,12 @@ class Link:
     def _pulse(self) -> None:
         self._timer = self._reactor.callLater(self._patience, self._silence)
         answer = self.connection.execute_command("PING")
-        answer.addCallbacks(self._beats, lambda _: None, (self.connection,))
+        answer.addBoth(self._beats, self.connection, self._reactor.seconds())
 
-    def _beats(self, _: object, connection: Any) -> None:
-        if self.connection is connection:
+    def _beats(self, result: object, connection: Any, since: float) -> None:
+        # That it refuses, for want of a disk perhaps, is an answer too.
+        if self.connection is connection and not (isinstance(result, Failure) and isLoss(result.value)):
+            self.answered = since
             self._cancelTimer()
             self._timer = self._reactor.callLater(PULSE, self._pulse)
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from wsapp.brokers import Channel, Dismissal, Member, Publication
 
-__all__ = ["Names", "Notice", "memberFrom", "pack", "parse", "shown"]
+__all__ = ["Names", "Notice", "follows", "memberFrom", "pack", "parse", "sameStream", "shown"]
 
 # The first byte of a payload.
 _TEXT, _BYTES, _DISMISSAL = b"t", b"b", b"d"
@@ -33,6 +33,8 @@ class Names:
         self.origin = self._key("origin")
         self.nodes = self._key("nodes")
         self.turn = self._key("turn")
+        #: A pub/sub channel for finding out whether one may listen and speak there.
+        self.trial = self._key(f"news:{database}")
         #: What stands before an incarnation in the key of its list.
         self.list = self._key("node:")
 
@@ -78,6 +80,21 @@ class Notice(NamedTuple):
     publisher: bytes
     sequence: int
     item: Publication | Dismissal
+
+
+def sameStream(one: str, other: str) -> bool:
+    """:return: Whether epochs are of one stream, under whichever start of the server."""
+    return one.partition(".")[0] == other.partition(".")[0]
+
+
+def follows(later: str, earlier: str) -> bool:
+    """:return: Whether an epoch of a stream is of a later start of the server than another: ``hello.lua``."""
+    return _start(later) > _start(earlier)
+
+
+def _start(epoch: str) -> int:
+    number = epoch.partition(".")[2].partition("-")[0]
+    return int(number) if number.isdigit() else 0
 
 
 def pack(item: str | bytes | Dismissal, exclude: frozenset[str], kept: bool) -> tuple[bytes, int]:

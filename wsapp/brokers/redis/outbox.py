@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.python.failure import Failure
 
-from wsapp.brokers.redis.health import ANEW, ANSWERS, explain
+from wsapp.brokers.redis.health import ANEW, ANSWERS, codeOf, explain
 from wsapp.brokers.redis.link import backoff, isLoss
 from wsapp.brokers.redis.scripts import PUBLISH
 from wsapp.errors import BrokerUnavailable, OutboxFull
@@ -228,7 +228,7 @@ class Outbox:
         if connection is not self._connection or isLoss(failure.value):
             return
         self._answers -= 1
-        code = str(failure.value).partition(" ")[0]
+        code = codeOf(failure.value)
         if code in ANEW:
             self._restart(explain(failure.value))
         elif code not in ANSWERS and self._entries and self._entries[0] is entry and self._sent:

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 
-from wsapp.brokers.redis.health import ANEW, ANSWERS, explain
+from wsapp.brokers.redis.health import ANEW, ANSWERS, codeOf, explain
 from wsapp.brokers.redis.link import backoff, isLoss
 from wsapp.brokers.redis.scripts import Script
 from wsapp.errors import BrokerUnavailable
@@ -137,7 +137,7 @@ class Requests:
     def _failed(self, failure: Failure, request: _Request, connection: Any) -> None:
         if connection is not self._connection or request not in self._open or isLoss(failure.value):
             return  # all is asked again on the next connection
-        code = str(failure.value).partition(" ")[0]
+        code = codeOf(failure.value)
         if code in ANEW:
             self._restart(explain(failure.value))
         elif code in ANSWERS and request.insists:

@@ -6,7 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.defer import Deferred, FirstError, gatherResults
+from twisted.python.failure import Failure
 
 __all__ = ["Script", "load"]
 
@@ -45,7 +46,14 @@ FAREWELL = Script("farewell")
 
 def load(connection: Any) -> Deferred[Any]:
     """Give the broker all of them; it keeps them until it ends or is told to drop them."""
-    return gatherResults(
+    loaded = gatherResults(
         [connection.execute_command("SCRIPT", "LOAD", script.text) for script in Script.all.values()],
         consumeErrors=True,
     )
+
+    def refused(failure: Failure) -> Failure:
+        failure.trap(FirstError)
+        first: Failure = failure.value.subFailure  # type: ignore[union-attr]
+        return first
+
+    return loaded.addErrback(refused)

@@ -8,6 +8,9 @@ if ARGV[3] ~= '1' then
   local until_ = redis.call('ZSCORE', KEYS[1], ARGV[1])
   if not until_ or tonumber(until_) < now then return 0 end
 end
+-- Removing nothing: a script that has begun to write may go on when there is no memory left.  A node is there
+-- all the same then.
+redis.call('ZREM', KEYS[1], '')
 redis.call('ZADD', KEYS[1], string.format('%.0f', now + tonumber(ARGV[2])), ARGV[1])
 local dead = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.0f', now), 'LIMIT', 0, 1)[1]
 if not dead then return 1 end

@@ -1,11 +1,26 @@
 -- What a follower has missed of a channel.
 -- KEYS: stream, place.  ARGV: the epoch and offset it has, at most so many notices, and about so many bytes.
--- Returns: epoch and offset of the channel's last, then notices from the follower's place on, oldest first; in
--- another epoch than its own, from the first that is there.  No epoch: nothing is known of the channel.
-local at = redis.call('HMGET', KEYS[2], 'epoch', 'offset')
+-- Returns: epoch and offset of the channel's last, then notices from the follower's place on, oldest first; where
+-- there is no such place, from the first that is there.  No epoch: nothing is known of the channel.
+local at = redis.call('HMGET', KEYS[2], 'epoch', 'boot', 'offset', 'first')
 if not at[1] then return {'', 0} end
-local result = {at[1], tonumber(at[2])}
-local from = at[1] == ARGV[1] and tonumber(ARGV[2]) or 0
+local epoch, last = at[1] .. '.' .. at[2], tonumber(at[3])
+local result = {epoch, last}
+local from = 0
+local line, number = string.match(ARGV[1], '^(%x+)%.(%d+)')
+if ARGV[1] == epoch then
+  from = tonumber(ARGV[2])
+elseif line == at[1] then
+  -- The same stream, as another start of the server goes on with it: from 'first' on.
+  local its = tonumber(string.match(at[2], '^%d+'))
+  if tonumber(number) > its then
+    from = last -- the server has come back with what it had before the follower's epoch
+  elseif tonumber(number) == its then
+    from = tonumber(at[4]) - 1 -- it has, and has gone on since
+  else
+    from = math.min(tonumber(ARGV[2]), tonumber(at[4]) - 1)
+  end
+end
 local left, bytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 while left > 0 and bytes > 0 do
   local step = math.min(left, 16)
