@@ -120,6 +120,16 @@ class App:
             "a hook of {app} failed for client {client}", failure, app=self.name, client=client.id
         )
 
+    def announcement(self, client: Client, text: str) -> str | bytes | None:
+        """An operator has something to say to everybody, by the console of ``--admin``.
+
+        Called for each client of this node: write it as your clients expect it, such as in JSON.
+
+        :param text: What the operator has written.
+        :return: The message to send; by default the text as it is.  None: this client is sent nothing.
+        """
+        return text
+
     def resource(self) -> IResource | None:
         """The application's web pages, served below ``/NAME/``; None for none."""
         return None

@@ -20,6 +20,7 @@ from wsapp.admin import prometheus
 try:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.select import Select
 except ImportError:  # then setUp skips, or fails where live tests are required
     pass
 
@@ -212,6 +213,46 @@ class ConsoleTests(ConsoleCase):
         waitFor("the row's end", lambda: self.rows() == [])
         drawn = self.browser.execute_script("return document.querySelectorAll('.charts canvas').length")
         self.assertEqual(drawn, 4)
+        self.assertEqual(self.troubles(), [])
+
+    def test_announce(self) -> None:
+        """What is announced stands in the chat page, markup in it as text;
+        the echo page does not take it for an echo."""
+        server, port, _ = self.watched("--app", "chat", "--app", "echo")
+        self.enter(server)
+        self.shown()
+        console = self.browser.current_window_handle
+        pages = {}
+        for app in ("chat", "echo"):
+            self.browser.switch_to.new_window("tab")
+            self.browser.get(f"http://localhost:{port}/{app}/")
+            pages[app] = self.browser.current_window_handle
+            if app == "chat":
+                self.browser.switch_to.active_element.send_keys("Ann", Keys.ENTER)
+            status = self.browser.find_element(By.ID, "status")
+            ready = ("online", "open")
+            waitFor(f"the {app}", lambda status=status: status.get_attribute("data-state") in ready)  # type: ignore[misc]
+        text = "tea is <b>ready</b>"
+        self.browser.switch_to.window(console)
+        for app in pages:
+            self.browser.find_element(By.ID, "announce").click()
+            Select(self.browser.find_element(By.ID, "announce-app")).select_by_value(app)
+            field = self.browser.find_element(By.ID, "announce-text")
+            field.clear()
+            field.send_keys(text)
+            self.browser.find_element(By.ID, "announce-send").click()
+            waitFor("it to be done", lambda: "is sent" in self.at("told"))
+        self.browser.switch_to.window(pages["chat"])
+        notices = ".notice[data-kind=announcement]"
+        waitFor("the notice", lambda: self.browser.find_elements(By.CSS_SELECTOR, notices))
+        self.assertEqual([one.text for one in self.browser.find_elements(By.CSS_SELECTOR, notices)], [text])
+        self.assertEqual(self.browser.find_element(By.ID, "status").get_attribute("data-state"), "online")
+        self.browser.switch_to.window(pages["echo"])
+        self.browser.find_element(By.ID, "text").send_keys("hi", Keys.ENTER)
+        listed = "return Array.from(document.querySelectorAll('#log li'), (one) => one.dataset.kind)"
+        waitFor("the echo", lambda: self.browser.execute_script(listed) == ["text", "announced"])
+        self.assertIn(text, self.at("log"))
+        self.assertNotIn("NaN", self.at("log"))
         self.assertEqual(self.troubles(), [])
 
     def test_drain(self) -> None:
