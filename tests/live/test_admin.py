@@ -230,8 +230,10 @@ class ConsoleTests(ConsoleCase):
             if app == "chat":
                 self.browser.switch_to.active_element.send_keys("Ann", Keys.ENTER)
             status = self.browser.find_element(By.ID, "status")
-            ready = ("online", "open")
-            waitFor(f"the {app}", lambda status=status: status.get_attribute("data-state") in ready)  # type: ignore[misc]
+            waitFor(
+                f"the {app}",
+                lambda status=status: status.get_attribute("data-state") in ("online", "open"),  # type: ignore[misc]
+            )
         text = "tea is <b>ready</b>"
         self.browser.switch_to.window(console)
         for app in pages:
