@@ -64,7 +64,9 @@ class IncidentTests(ServedCase):
         for number in range(60):
             error = ValueError("x") if number < 50 else KeyError("y")
             self.incidents.failed("mistakes", Failure(error), log, "mistake {number}", number=number)
-        self.assertEqual(self.lines(), [f"mistake {number}" for number in (0, 1, 2, 3, 4, 50, 51, 52, 53, 54)])
+        self.assertEqual(
+            self.lines(), [f"mistake {number}" for number in (0, 1, 2, 3, 4, 50, 51, 52, 53, 54)]
+        )
         self.assertEqual(len(self.flushLoggedErrors(ValueError)), TRACEBACKS)
         self.assertEqual(len(self.flushLoggedErrors(KeyError)), TRACEBACKS)
         self.assertEqual({event["log_namespace"] for event in self.logged}, {"wsapp.app.chat"})
@@ -171,6 +173,7 @@ class ServedTests(ServedCase):
 
     def test_hooks(self) -> None:
         """So it is with what goes wrong in an application, which says whose message it was."""
+
         def atOnce(*_: object) -> None:
             raise ZeroDivisionError
 

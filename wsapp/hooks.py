@@ -35,9 +35,7 @@ def pending(result: object) -> Deferred[Any] | None:
     return result if isinstance(result, Deferred) else None
 
 
-def detached(
-    complain: Callable[[Failure], object], hook: Callable[..., object], *arguments: object
-) -> None:
+def detached(complain: Callable[[Failure], object], hook: Callable[..., object], *arguments: object) -> None:
     """Call a hook that nobody waits for.
 
     :param complain: Told where it fails.

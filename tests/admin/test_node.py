@@ -130,6 +130,17 @@ class SnapshotTests(NodeCase):
         self.assertEqual((found["refused"], found["reasons"]), ({"404": 1}, {"NoSuchApp": 1}))
         self.assertEqual(found["broker"]["state"], "up")
 
+    def test_lag(self) -> None:
+        """How late the event loop was: lately, and at worst in the last minute."""
+        self.node.start()
+        self.world.clock.advance(0.75)
+        self.assertTrue(self.snapshot()["lag"] == self.snapshot()["worstLag"] > 0.6)
+        for _ in range(200):
+            self.world.clock.advance(0.025)
+        found = self.snapshot()
+        self.assertTrue(found["lag"] < 0.1 and found["worstLag"] > 0.6, str(found))
+        self.node.stop()
+
 
 class ReadyTests(ServedCase):
     """When clients should come."""

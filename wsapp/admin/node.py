@@ -28,6 +28,9 @@ __all__ = ["Node"]
 #: How many clients are looked at in one turn of the reactor.
 HANDFUL = 500
 
+#: Seconds of which a snapshot has the event loop's worst lag: more than there are between two of a console's.
+RECENT = 3.0
+
 
 class Node:
     """One :class:`~wsapp.service.Server`.
@@ -105,7 +108,8 @@ class Node:
             "took": self._terms.stopwatch() - began,
             "since": self._since,
             "state": self.state,
-            "lag": self.lag.last,
+            "lag": self.lag.worst(RECENT),
+            "worstLag": self.lag.worst(Lag.KEPT),
             "detached": metrics.detached,
             "open": self._terms.admission.total,
             "counters": {name: getattr(metrics, name) for name in counted},

@@ -29,7 +29,7 @@ function added(name, left, right) {
     return all;
   }
   if (typeof left === "number") {
-    if (name === "lag" || name === "time") return Math.max(left, right);
+    if (["lag", "worstLag", "time"].includes(name)) return Math.max(left, right);
     return name === "since" ? Math.min(left, right) : left + right;
   }
   if (left === "unknown" || right === "unknown") return left === "unknown" ? right : left;
@@ -120,7 +120,7 @@ function snapshot(now) {
     ["slow clients", count(of("slow")), of("slow") > 0],
     ["refused", count(sum(total.refused))],
     ["hooks failed", count(total.counters.failedHooks ?? 0), total.counters.failedHooks > 0],
-    ["event loop lag", milliseconds(total.lag), total.lag > 0.25],
+    ["worst lag, 1 min", milliseconds(total.worstLag), total.worstLag > 0.25],
     ["broker", total.broker.state, total.broker.state === "down"],
   ]);
 
