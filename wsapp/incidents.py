@@ -1,4 +1,4 @@
-"""The log lines and tracebacks that peers can cause, so few of each kind that nobody can fill a disk with them.
+"""The log lines and tracebacks that peers can cause, so few of a kind that nobody can fill a disk with them.
 
 A kind's first lines in a period are logged as they are; the others are counted, and one line at the
 period's end says how many there were.  Metrics count all of them.  May import the wheel.
@@ -67,8 +67,7 @@ class Incidents:
     def failed(self, kind: str, failure: Failure, log: Logger, text: str, **values: Any) -> None:
         """Log a mistake of an application's that a peer has brought about, with its traceback, or count it.
 
-        :param kind: As for :meth:`note`; of each kind of exception there are so many, so that a new one is seen
-            at once.
+        :param kind: As for :meth:`note`; each kind of exception counts by itself, so that a new one is seen.
         :param log: Who says so.
         """
         if self._may(f"{kind} with {type(failure.value).__name__}", TRACEBACKS):

@@ -300,7 +300,7 @@ class DeedTests(NodeCase):
         self.assertEqual(asked, ["tea"] * 4)
 
     def test_announcementFails(self) -> None:
-        """Where the application fails for one client, others are told all the same; whoever asks learns it."""
+        """Where the application fails for one client, others are told all the same; who asks learns it."""
         peers = [self.world.open() for _ in range(3)]
         known = self.world.app.known  # type: ignore[attr-defined]
         for wrong in (lambda: 1 / 0, lambda: 7):

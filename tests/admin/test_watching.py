@@ -126,7 +126,7 @@ class LagTests(SynchronousTestCase):
                     )
 
     def test_windows(self) -> None:
-        """Each stall is told as long as it is within the time asked for; smaller ones then come out behind it."""
+        """Each stall is told as long as it is within the time asked for, then the next smaller one."""
         self.clock.advance(Lag.STEP + 2)
         self.run_(10)
         self.clock.advance(1)

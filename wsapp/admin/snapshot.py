@@ -15,8 +15,8 @@ __all__ = ["BUFFERS", "SECONDS", "STATES", "Snapshot", "blank", "bucketOf", "end
 #:
 #: ``worker`` its name; ``node`` that of the node, where there are several; ``pid``; ``time`` and ``since``
 #: (the start), seconds since the epoch; ``took``, the seconds that gathering it took; ``state``, one of
-#: :data:`STATES`; ``lag`` and ``worstLag``, seconds that the event loop was late at worst in the last moments, and in the last
-#: minute; ``broker`` as :class:`~wsapp.metrics.BrokerMetrics` has it, or its
+#: :data:`STATES`; ``lag`` and ``worstLag``, seconds that the event loop was late at worst, in the last
+#: moments and in the last minute; ``broker`` as :class:`~wsapp.metrics.BrokerMetrics` has it, or its
 #: ``state`` is ``unknown``; ``counters``, ``refused``, ``closed``, ``turnedAway``: counts
 #: by name; ``apps``: by name, each with counts, ``clients`` by version and transport, ``buffers``, ``hooks``.
 Snapshot = dict[str, Any]
