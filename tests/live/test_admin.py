@@ -20,7 +20,6 @@ from wsapp.admin import prometheus
 try:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
-    from selenium.webdriver.support.select import Select
 except ImportError:  # then setUp skips, or fails where live tests are required
     pass
 
@@ -215,48 +214,6 @@ class ConsoleTests(ConsoleCase):
         self.assertEqual(drawn, 4)
         self.assertEqual(self.troubles(), [])
 
-    def test_announce(self) -> None:
-        """What is announced stands in the chat page, markup in it as text;
-        the echo page does not take it for an echo."""
-        server, port, _ = self.watched("--app", "chat", "--app", "echo")
-        self.enter(server)
-        self.shown()
-        console = self.browser.current_window_handle
-        pages = {}
-        for app in ("chat", "echo"):
-            self.browser.switch_to.new_window("tab")
-            self.browser.get(f"http://localhost:{port}/{app}/")
-            pages[app] = self.browser.current_window_handle
-            if app == "chat":
-                self.browser.switch_to.active_element.send_keys("Ann", Keys.ENTER)
-            status = self.browser.find_element(By.ID, "status")
-            waitFor(
-                f"the {app}",
-                lambda status=status: status.get_attribute("data-state") in ("online", "open"),  # type: ignore[misc]
-            )
-        text = "tea is <b>ready</b>"
-        self.browser.switch_to.window(console)
-        for app in pages:
-            self.browser.find_element(By.ID, "announce").click()
-            Select(self.browser.find_element(By.ID, "announce-app")).select_by_value(app)
-            field = self.browser.find_element(By.ID, "announce-text")
-            field.clear()
-            field.send_keys(text)
-            self.browser.find_element(By.ID, "announce-send").click()
-            waitFor("it to be done", lambda: "is sent" in self.at("told"))
-        self.browser.switch_to.window(pages["chat"])
-        notices = ".notice[data-kind=announcement]"
-        waitFor("the notice", lambda: self.browser.find_elements(By.CSS_SELECTOR, notices))
-        self.assertEqual([one.text for one in self.browser.find_elements(By.CSS_SELECTOR, notices)], [text])
-        self.assertEqual(self.browser.find_element(By.ID, "status").get_attribute("data-state"), "online")
-        self.browser.switch_to.window(pages["echo"])
-        self.browser.find_element(By.ID, "text").send_keys("hi", Keys.ENTER)
-        listed = "return Array.from(document.querySelectorAll('#log li'), (one) => one.dataset.kind)"
-        waitFor("the echo", lambda: self.browser.execute_script(listed) == ["text", "announced"])
-        self.assertIn(text, self.at("log"))
-        self.assertNotIn("NaN", self.at("log"))
-        self.assertEqual(self.troubles(), [])
-
     def test_drain(self) -> None:
         """The button takes the server out, and another puts it back."""
         file = self.folder() / "token"
@@ -272,8 +229,19 @@ class ConsoleTests(ConsoleCase):
         field.send_keys(TOKEN, Keys.ENTER)
         self.shown()
         self.browser.find_element(By.ID, "drain").click()
-        self.browser.find_element(By.ID, "drain-now").click()
+        seconds = self.browser.find_element(By.ID, "seconds")
+        for wrong in ("86401", "-1", ""):
+            seconds.clear()
+            seconds.send_keys(wrong, Keys.ENTER)
+            self.browser.find_element(By.ID, "drain-now").click()
+            self.assertTrue(seconds.is_displayed(), f"{wrong!r} is taken")
+        self.browser.find_element(By.CSS_SELECTOR, "#draining .back").click()
+        self.assertFalse(seconds.is_displayed())
+        self.assertEqual(ask(admin, "/readyz")[0], 200)
+        self.browser.find_element(By.ID, "drain").click()
+        seconds.send_keys("30", Keys.ENTER)
         waitFor("the state", lambda: self.at("state") == "draining")
+        self.assertIn("console: drain", server.log)
         self.assertEqual(ask(admin, "/readyz"), (503, "draining\n"))
         self.browser.find_element(By.ID, "resume").click()
         self.shown()
@@ -282,15 +250,3 @@ class ConsoleTests(ConsoleCase):
         waitFor("the form again", lambda: self.browser.find_element(By.ID, "token").is_displayed())
         self.browser.refresh()
         waitFor("the form still", lambda: self.browser.find_element(By.ID, "token").is_displayed())
-
-    def test_narrow(self) -> None:
-        """On a telephone nothing but the table is wider than the screen."""
-        server, _, _ = self.watched()
-        self.browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": 360, "height": 640, "deviceScaleFactor": 2, "mobile": True},
-        )
-        self.enter(server)
-        self.shown()
-        width = self.browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
-        self.assertEqual(width, [360, 360])
