@@ -87,6 +87,10 @@ class Rpc(App):
     def resource(self) -> IResource:
         return StaticFolder(PAGES / "rpc", also={"base.css": PAGES / "base.css"})
 
+    def announcement(self, client: Client, text: str) -> str:
+        """What whoever runs the server says by its console: a notification, as all here is JSON-RPC."""
+        return json.dumps({"jsonrpc": "2.0", "method": "announcement", "params": {"text": text}})
+
     def onConnect(self, client: Client) -> None:
         client.data = DeferredSemaphore(MOST_CALLS)
 

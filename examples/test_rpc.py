@@ -81,6 +81,12 @@ class RpcTests(SynchronousTestCase):
         batch = [request("add", [1, 2], None), request("add", [3, 4])]
         self.assertEqual(self.ask(batch), [{"jsonrpc": "2.0", "id": 1, "result": 7}])
 
+    def test_announcement(self) -> None:
+        """What an operator says is a notification."""
+        assert self.ann.client is not None
+        said = json.loads(Rpc().announcement(self.ann.client, "tea"))
+        self.assertEqual(said, request("announcement", {"text": "tea"}, None))
+
     def test_gone(self) -> None:
         """Who leaves before the answer is there misses it."""
         self.ann.send(json.dumps(request("wait", [3])))

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from wsapp.accesslog import AccessLog
 from wsapp.accounts import Access
 
-GONE = Access(86400.25, "192.0.2.7", "chat", "RFC 6455", 101, 12.34567, 3, 5, 120, 300, 1000)
+GONE = Access(86400.25, "192.0.2.7", "chat", "RFC 6455", 101, 12.34567, 3, 5, 120, 300, 1000, "Xw3")
 REFUSED = Access(0.0, "", "", "", 403)
 
 
@@ -34,9 +34,9 @@ class AccessLogTests(SynchronousTestCase):
             self.written(GONE, REFUSED),
             [
                 'time=1970-01-02T00:00:00.250Z peer=192.0.2.7 app=chat version="RFC 6455" status=101 '
-                "seconds=12.346 messages_in=3 messages_out=5 bytes_in=120 bytes_out=300 code=1000",
+                "seconds=12.346 messages_in=3 messages_out=5 bytes_in=120 bytes_out=300 code=1000 client=Xw3",
                 "time=1970-01-01T00:00:00.000Z peer=unix app=- version=- status=403 "
-                "seconds=0.0 messages_in=0 messages_out=0 bytes_in=0 bytes_out=0 code=-",
+                "seconds=0.0 messages_in=0 messages_out=0 bytes_in=0 bytes_out=0 code=- client=-",
             ],
         )
 
@@ -57,9 +57,10 @@ class AccessLogTests(SynchronousTestCase):
                 "bytes_in": 120,
                 "bytes_out": 300,
                 "code": 1000,
+                "client": "Xw3",
             },
         )
-        self.assertEqual((refused["app"], refused["code"]), (None, None))
+        self.assertEqual((refused["app"], refused["code"], refused["client"]), (None, None, None))
 
     def test_oneLine(self) -> None:
         """Whatever a value has in it, a record is one line, and each value one word or in quotes."""

@@ -114,6 +114,7 @@ class AccountsTests(ServedCase):
         self.assertEqual(told[:6], (10.0, "198.51.100.7", "app", "hybi-08", 101, 5.0))
         self.assertEqual((told.messagesIn, told.messagesOut, told.bytesIn, told.code), (1, 1, 16, 1000))
         self.assertEqual(told.bytesOut, 4 + 4)
+        self.assertEqual(told.client, world.app.known[0].id)  # type: ignore[attr-defined]
         self.assertNotIn("secret", repr(told))
 
     def test_refused(self) -> None:

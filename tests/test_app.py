@@ -31,6 +31,11 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual(client.closed, (1000, ""))
         server.stop()
 
+    def test_announcement(self) -> None:
+        """An operator's announcement is sent as it is."""
+        client: Any = None
+        self.assertEqual(App().announcement(client, "tea"), "tea")
+
     def test_beforeItIsServed(self) -> None:
         """Before it is served it has no clients; the error says when it will."""
         app = App()

@@ -5,10 +5,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import fail
 from twisted.internet.task import Clock
+from twisted.logger import Logger, formatEvent
+from twisted.python.failure import Failure
 
 from tests.peers import Recorder, ServedCase, World, opening
-from wsapp.incidents import MOST, PERIOD, Incidents
+from wsapp.incidents import MOST, PERIOD, TRACEBACKS, Incidents
 from wsapp.wheel import Wheel
 
 FULL = [f"somebody did {number}" for number in range(MOST)]
@@ -57,6 +63,28 @@ class IncidentTests(ServedCase):
         what = "é€ \r\n\x1b[2J\0\x85\u2028\ud800"
         self.incidents.note("deeds", "said {what} {count:.1f}", what=what, count=1)
         self.assertEqual(self.lines(), [r"said é€ \r\n\x1b[2J\x00\x85\u2028\ud800 1.0"])
+
+    def test_failures(self) -> None:
+        """Of each kind of exception the first few have their tracebacks, and the others are counted."""
+        log = Logger(namespace="wsapp.app.chat")
+        for number in range(60):
+            error = ValueError("x") if number < 50 else KeyError("y")
+            self.incidents.failed("mistakes", Failure(error), log, "mistake {number}", number=number)
+        self.assertEqual(
+            self.lines(), [f"mistake {number}" for number in (0, 1, 2, 3, 4, 50, 51, 52, 53, 54)]
+        )
+        self.assertEqual(len(self.flushLoggedErrors(ValueError)), TRACEBACKS)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), TRACEBACKS)
+        self.assertEqual({event["log_namespace"] for event in self.logged}, {"wsapp.app.chat"})
+        self.clock.advance(PERIOD + 0.25)
+        self.assertEqual(
+            self.lines()[10:],
+            [
+                "45 more mistakes with ValueError in 60 s, of which no line was written",
+                "5 more mistakes with KeyError in 60 s, of which no line was written",
+            ],
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_slow(self) -> None:
         """A few in each period are never left out."""
@@ -128,6 +156,46 @@ class ServedTests(ServedCase):
         self.assertEqual(
             self.lines()[MOST:], ["80 more clients closed with 1002 in 60 s, of which no line was written"]
         )
+
+    def failing(self, lines: int, left: str, **hooks: Callable[..., Any]) -> list[str]:
+        """Serve somebody whose hooks fail to sixty clients.
+
+        :return: The lines that have a traceback.
+        """
+        del self.logged[:]
+        world = World(Recorder(**hooks))
+        for _ in range(60):
+            peer = world.peer()
+            peer.feed(opening())
+            peer.send("a")
+            peer.close()
+            peer.lose()
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), TRACEBACKS)
+        failures = [event for event in self.logged if "log_failure" in event]
+        world.advance(PERIOD + 1)
+        self.assertIn(f"55 more failures of {left} with ZeroDivisionError in 60 s", "\n".join(self.lines()))
+        self.assertLess(len(self.lines()), lines)
+        return [formatEvent(event) for event in failures]
+
+    def test_hooks(self) -> None:
+        """So it is with what goes wrong in an application, which says whose message it was."""
+
+        def atOnce(*_: object) -> None:
+            raise ZeroDivisionError
+
+        def later(*_: object) -> Any:
+            return fail(ZeroDivisionError())
+
+        for way in (atOnce, later):
+            for hook in ("onConnect", "onMessage", "onDisconnect"):
+                for line in self.failing(TRACEBACKS + 2, "a hook of app", **{hook: way}):
+                    self.assertRegex(
+                        line, r"^a hook of app failed for client [\w-]{22} at 198\.51\.100\.7 \(RFC 6455\)$"
+                    )
+            worse = self.failing(TRACEBACKS + 2, "onError of app", onMessage=way, onError=way)
+            self.assertRegex(worse[0], r"^onError of app failed for client [\w-]{22} at 198\.51\.100\.7 ")
+            for line in self.failing(TRACEBACKS + MOST + 3, "onHandshake of app", onHandshake=way):
+                self.assertEqual(line, "onHandshake of app failed for 198.51.100.7 (RFC 6455)")
 
     def test_stop(self) -> None:
         """A server that stops has said all."""

@@ -1,6 +1,6 @@
 """The access log: one line for each client that is gone, and for each request that was refused or answered.
 
-It has the address and no more of a person: no path, no query, no token, no name.
+It has the address and no more of a person: no path, no query, no token, no name; a client's id is drawn by lot.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def fields(access: Access) -> dict[str, Any]:
         "bytes_in": access.bytesIn,
         "bytes_out": access.bytesOut,
         "code": access.code,
+        "client": access.client or None,
     }
 
 

@@ -28,6 +28,7 @@ class Access(NamedTuple):
     :ivar seconds: How long it lasted.
     :ivar bytesIn: Of frames and all; of a plain request its body, and *bytesOut* that of the response.
     :ivar code: The close code; None where it was refused by its status, or was no WebSocket.
+    :ivar client: The client's id, as other lines have it; empty where it became none.
     """
 
     time: float
@@ -41,6 +42,7 @@ class Access(NamedTuple):
     bytesIn: int = 0
     bytesOut: int = 0
     code: int | None = None
+    client: str = ""
 
 
 class Account(Protocol):
@@ -121,6 +123,7 @@ class Accounts:
                     account.bytesIn,
                     account.bytesOut,
                     code,
+                    account.client.id,
                 )
             )
 

@@ -10,13 +10,15 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from wsapp import hooks
 from wsapp.client import Client, Disconnection, Group, Rooms, User, checked, identities
+from wsapp.incidents import Incidents
 from wsapp.request import Request
 
 if TYPE_CHECKING:
     from twisted.web.resource import IResource, Resource
 
-__all__ = ["App"]
+__all__ = ["App", "hookFailed"]
 
 
 class App:
@@ -54,6 +56,7 @@ class App:
 
     reactor: Any = None
     _rooms: Rooms | None = None
+    _incidents: Incidents | None = None  # the server's, once it is there
 
     def bind(self, name: str, rooms: Rooms, reactor: Any) -> None:
         """Called once by the server, before :meth:`onStart`."""
@@ -114,11 +117,20 @@ class App:
     def onError(self, client: Client, failure: Failure) -> Any:
         """A hook for this client has raised; the client is being closed with 1011.
 
-        By default it is logged with its traceback.
+        By default it is logged with its traceback: at most five times in a minute for each kind of
+        exception, and then how many there were, as nobody is to fill the log with a mistake of yours.
         """
-        Logger(namespace=f"wsapp.app.{self.name}").failure(
-            "a hook of {app} failed for client {client}", failure, app=self.name, client=client.id
-        )
+        _complain(self, "a hook of {app}", client, failure)
+
+    def announcement(self, client: Client, text: str) -> str | bytes | None:
+        """An operator has something to say to everybody, by the console of ``--admin``.
+
+        Called for each client of this node: write it as your clients expect it, such as in JSON.
+
+        :param text: What the operator has written.
+        :return: The message to send; by default the text as it is.  None: this client is sent nothing.
+        """
+        return text
 
     def resource(self) -> IResource | Resource | None:
         """The application's web pages, served below ``/NAME/``; None for none.
@@ -151,3 +163,27 @@ class App:
     def user(self, name: str) -> User:
         """The clients of that user."""
         return User(self.reaching(), name)
+
+
+def hookFailed(app: App, client: Client, failure: Failure) -> None:
+    """A hook has raised: tell :meth:`App.onError`, and where that raises as well, the log."""
+
+    def worse(another: Failure) -> None:
+        _complain(app, "onError of {app}", client, another)
+
+    hooks.detached(worse, app.onError, client, failure)
+
+
+def _complain(app: App, what: str, client: Client, failure: Failure) -> None:
+    log = Logger(namespace=f"wsapp.app.{app.name}")
+    text = what + " failed for client {client} at {peer} ({version})"
+    values: dict[str, Any] = {
+        "app": app.name,
+        "client": client.id,
+        "peer": client.peer or "a UNIX socket",
+        "version": client.version,
+    }
+    if app._incidents is None:  # it is not served
+        log.failure(text, failure, **values)
+    else:
+        app._incidents.failed(f"failures of {what.format(app=app.name)}", failure, log, text, **values)

@@ -138,6 +138,7 @@ class ResumableEnd(App):
     def __init__(self, name: str, terms: Terms) -> None:
         self.name = name
         self.terms = terms
+        self._incidents = terms.incidents
         self._timer: Timer | None = None
         self._greeted = False
         self.session: Session | None = None

@@ -155,7 +155,15 @@ class Deciding:
     def _failed(self, failure: Failure) -> None:
         reject = failure.check(Reject) and failure.value
         if not isinstance(reject, Reject):
-            _log.failure("onHandshake of {app} failed", failure, app=self._served.app.name)
+            self._terms.incidents.failed(
+                f"failures of onHandshake of {self._served.app.name}",
+                failure,
+                _log,
+                "onHandshake of {app} failed for {peer} ({version})",
+                app=self._served.app.name,
+                peer=self._request.peer or "a UNIX socket",
+                version=self._request.version,
+            )
             self._asker.refused(HandshakeFailed("the application could not answer"))
         elif reject.code is not None:
             self._accept(reject)

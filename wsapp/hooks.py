@@ -9,12 +9,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from twisted.internet.defer import Deferred, ensureDeferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 __all__ = ["call", "detached", "pending"]
-
-_log = Logger()
 
 
 def call(hook: Callable[..., object], *arguments: object) -> Deferred[Any] | Failure | None:
@@ -38,14 +35,17 @@ def pending(result: object) -> Deferred[Any] | None:
     return result if isinstance(result, Deferred) else None
 
 
-def detached(trouble: str, hook: Callable[..., object], *arguments: object) -> None:
-    """Call a hook that nobody waits for; where it fails, log that under *trouble*."""
+def detached(complain: Callable[[Failure], object], hook: Callable[..., object], *arguments: object) -> None:
+    """Call a hook that nobody waits for.
 
-    def failed(failure: Failure) -> None:
-        _log.failure(trouble, failure)
-
+    :param complain: Told where it fails.
+    """
     result = call(hook, *arguments)
     if isinstance(result, Failure):
-        failed(result)
+        complain(result)
     elif result is not None:
-        result.addErrback(failed)
+        result.addErrback(lambda failure: _drop(complain(failure)))
+
+
+def _drop(result: object) -> None:
+    """Nobody wants it."""

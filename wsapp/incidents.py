@@ -1,4 +1,4 @@
-"""The log lines that peers can cause, so few of each kind that nobody can fill a disk with them.
+"""The log lines and tracebacks that peers can cause, so few of a kind that nobody can fill a disk with them.
 
 A kind's first lines in a period are logged as they are; the others are counted, and one line at the
 period's end says how many there were.  Metrics count all of them.  May import the wheel.
@@ -7,17 +7,22 @@ period's end says how many there were.  Metrics count all of them.  May import t
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from wsapp.wheel import Timer, Wheel
 
-__all__ = ["MOST", "PERIOD", "Incidents"]
+__all__ = ["MOST", "PERIOD", "TRACEBACKS", "Incidents"]
 
 _log = Logger()
 
 #: How many lines of one kind are logged in a period.
 MOST = 20
+
+#: How many where each has a traceback.
+TRACEBACKS = 5
 
 #: Seconds from a kind's first line until it may have as many again.
 PERIOD = 60.0
@@ -35,10 +40,11 @@ def _printable(value: object) -> object:
 class _Kind:
     """What one kind has had in its period."""
 
-    __slots__ = ("began", "count", "timer")
+    __slots__ = ("began", "count", "most", "timer")
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, most: int) -> None:
         self.began = began
+        self.most = most
         self.count = 0
         self.timer: Timer | None = None  # only where lines were left out
 
@@ -65,17 +71,30 @@ class Incidents:
         :param text: The line, as :meth:`twisted.logger.Logger.info` takes it, with *values*: of these what
             does not print is escaped, as peers may have a say in them.
         """
+        if self._may(kind, MOST):
+            _log.info(text, **{name: _printable(value) for name, value in values.items()})
+
+    def failed(self, kind: str, failure: Failure, log: Logger, text: str, **values: Any) -> None:
+        """Log a mistake of an application's that a peer has brought about, with its traceback, or count it.
+
+        :param kind: As for :meth:`note`; each kind of exception counts by itself, so that a new one is seen.
+        :param log: Who says so.
+        """
+        if self._may(f"{kind} with {type(failure.value).__name__}", TRACEBACKS):
+            log.failure(text, failure, **{name: _printable(value) for name, value in values.items()})
+
+    def _may(self, kind: str, most: int) -> bool:
+        """Count one; whether there is a line for it."""
         now = self._seconds()
         known = self._kinds.get(kind)
         if known is None or now - known.began >= PERIOD:
             if known is not None:
                 self._tell(kind)
-            known = self._kinds[kind] = _Kind(now)
+            known = self._kinds[kind] = _Kind(now, most)
         known.count += 1
-        if known.count <= MOST:
-            _log.info(text, **{name: _printable(value) for name, value in values.items()})
-        elif known.timer is None:
+        if known.count > most and known.timer is None:
             known.timer = self._wheel.after(known.began + PERIOD - now, lambda: self._tell(kind))
+        return known.count <= most
 
     def flush(self) -> None:
         """Say now what was left out: the server stops."""
@@ -89,7 +108,7 @@ class Incidents:
         known.timer.cancel()
         _log.info(
             "{count} more {kind} in {seconds:.0f} s, of which no line was written",
-            count=known.count - MOST,
+            count=known.count - known.most,
             kind=kind,
             seconds=max(1.0, self._seconds() - known.began),
         )

@@ -141,6 +141,11 @@ class Origins:
     :raises ValueError: An origin or a host that cannot be read.
     """
 
+    #: What would let somebody in who was not, for the log.
+    hostHint = ": --host NAME would accept it"
+    originHint = ": --allow-origin ORIGIN would accept it"
+    requireHint = ": --require-origin is on"
+
     def __init__(self, allowed: Iterable[str] = (), require: bool = False, hosts: Iterable[str] = ()) -> None:
         self.allowed = tuple(allowed)
         self._any = "*" in self.allowed
@@ -171,8 +176,7 @@ class Origins:
         if match is None or match[1] not in accepted:
             raise NotAllowed(
                 "this server does not answer to that Host",
-                detail=f"Host {view.host[:200]!r} is none of {', '.join(sorted(accepted))}: "
-                "--host NAME would accept it",
+                detail=f"Host {view.host[:200]!r} is none of {', '.join(sorted(accepted))}{self.hostHint}",
             )
 
     def checkOrigin(self, origin: str | None, view: View) -> None:
@@ -183,7 +187,7 @@ class Origins:
         """
         if origin is None:
             if self._require:
-                raise NotAllowed("an Origin header is required", detail="no Origin: --require-origin is on")
+                raise NotAllowed("an Origin header is required", detail=f"no Origin{self.requireHint}")
             return
         if self._any:
             return
@@ -195,8 +199,7 @@ class Origins:
             return
         raise NotAllowed(
             "this origin may not connect here",
-            detail=f"Origin {origin[:200]!r} is not that of the server, {own[:200]!r}: "
-            "--allow-origin ORIGIN would accept it",
+            detail=f"Origin {origin[:200]!r} is not that of the server, {own[:200]!r}{self.originHint}",
         )
 
 

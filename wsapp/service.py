@@ -121,6 +121,8 @@ class Server(Service):
             siblings=siblings,
         )
         self.terms.metrics.broker = broker.metrics
+        for app in self._apps.values():
+            app._incidents = self.terms.incidents
         self._factories: list[WsappFactory | ArrivingFactory] = []
         self._ports: list[IListeningPort] = []
         self.urls: list[str] = []

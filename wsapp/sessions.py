@@ -15,8 +15,10 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.python.failure import Failure
 
 from wsapp import hooks
+from wsapp.app import hookFailed
 from wsapp.client import Disconnection
 from wsapp.ledger import Budget
 from wsapp.limits import Limits
@@ -197,9 +199,9 @@ class Sessions:
     def settle(self, session: Session, hook: Callable[[], object]) -> None:
         """Call a session's last hook, which no connection waits for: :meth:`stop` does."""
 
-        def failed(failure: object) -> None:
+        def failed(failure: Failure) -> None:
             self._metrics.failedHooks += 1
-            hooks.detached("onError failed", session.app.onError, session.client, failure)
+            hookFailed(session.app, session.client, failure)
 
         result = hooks.call(hook)
         if isinstance(result, Deferred):

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
 from twisted.python.failure import Failure
 
-from wsapp import hooks
+from wsapp.app import hookFailed
 from wsapp.client import Client, Disconnection
 from wsapp.closing import Action, Happening, State
 from wsapp.ended import Ended
@@ -236,7 +236,7 @@ class WebSocket(Traffic):
         if failure.check(HookTimeout):
             self._note("hooks over their time", "{error}", error=failure.value)
         else:
-            hooks.detached("onError failed", self._served.app.onError, self.client, failure)
+            hookFailed(self._served.app, self.client, failure)
         self._delivery.discard()
         self._begin(Happening.FAIL, INTERNAL_ERROR, "")
 

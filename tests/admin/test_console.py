@@ -60,6 +60,19 @@ class WayInTests(ConsoleCase):
         )
         self.assertEqual(self.admin.open(cookie)[1], 101)
 
+    def test_hints(self) -> None:
+        """What the log says would help is an option of this port, and nothing is where nothing would."""
+        self.admin.open(origin="http://evil.example")
+        self.admin.open(origin=None)
+        self.admin.open(host="rebound.example")
+        lines = [line for line in self.lines() if "refused" in line]
+        self.assertEqual([line.partition("(")[2] for line in lines], [
+            "Origin 'http://evil.example' is not that of the server, 'http://localhost:9000')",
+            "no Origin, which a console's page sends)",
+            "Host 'rebound.example' is none of 127.0.0.1, [::1], localhost: "
+            "--admin-host NAME would accept it)",
+        ])  # fmt: skip
+
     def test_expires(self) -> None:
         """A page that is open when its session runs out is closed."""
         peer = self.admin.page()
@@ -230,6 +243,17 @@ class QuestionTests(ConsoleCase):
         )
         self.assertIn("no application", self.admin.answer(page, do="announce", app="x", text="")["error"])
 
+    def test_drainTooLong(self) -> None:
+        """Over a day, or less than no time: that is said, the page stays, and nothing is drained."""
+        page = self.admin.page()
+        for seconds in (86401, 100000, -1, float("nan"), float("inf"), "NaN"):
+            error = self.admin.answer(page, do="drain", seconds=seconds)["error"]
+            self.assertIn("a drain takes 0 to 86400 seconds, which is a day, not ", error)
+        self.assertEqual(self.admin.node.state, "ready")
+        self.assertEqual([line for line in self.lines() if line.startswith("console: ")], [])
+        self.admin.answer(page, do="drain", seconds=86400)
+        self.assertEqual(self.admin.node.state, "draining")
+
     def test_node(self) -> None:
         """A question may be for one node of several; of one that there is not that is said."""
         there = World(Recorder())
@@ -252,7 +276,7 @@ class QuestionTests(ConsoleCase):
         """What no page of ours says closes it; nothing is done, and nothing is logged as an error."""
         for text in (
             "", "x", "[]", "7", "null", "{}", '{"ask": "secrets"}', '{"do": "explode"}', '{"do": []}',
-            '{"do": "drain", "seconds": "NaN"}', '{"do": "drain", "seconds": -1}',
+            '{"do": "drain"}', '{"do": "drain", "seconds": "soon"}', '{"do": "drain", "seconds": null}',
             '{"do": "close", "client": "x"}', '{"ask": "clients", "query": 7}',
             '{"do": "close", "client": "x", "code": "y"}', "[" * 5000,
         ):  # fmt: skip

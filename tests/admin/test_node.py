@@ -130,6 +130,17 @@ class SnapshotTests(NodeCase):
         self.assertEqual((found["refused"], found["reasons"]), ({"404": 1}, {"NoSuchApp": 1}))
         self.assertEqual(found["broker"]["state"], "up")
 
+    def test_lag(self) -> None:
+        """How late the event loop was: lately, and at worst in the last minute."""
+        self.node.start()
+        self.world.clock.advance(0.75)
+        self.assertTrue(self.snapshot()["lag"] == self.snapshot()["worstLag"] > 0.6)
+        for _ in range(200):
+            self.world.clock.advance(0.025)
+        found = self.snapshot()
+        self.assertTrue(found["lag"] < 0.1 and found["worstLag"] > 0.6, str(found))
+        self.node.stop()
+
 
 class ReadyTests(ServedCase):
     """When clients should come."""
@@ -271,6 +282,35 @@ class DeedTests(NodeCase):
         peer = self.world.open()
         self.successResultOf(self.node.announce("app", "tea is ready"))
         self.assertEqual(peer.events(), ["tea is ready"])
+
+    def test_announcement(self) -> None:
+        """Each client is sent what its application makes of the text, where that is None nothing."""
+        words = {1: '{"said": "tea"}', 2: b"tea", 3: None, 4: b"tea"}
+        peers = [self.world.open(version) for version in (*["RFC 6455"] * 3, "hixie-75")]
+        known = self.world.app.known  # type: ignore[attr-defined]
+        asked = []
+
+        def announcement(client: Client, text: str) -> str | bytes | None:
+            asked.append(text)
+            return words[known.index(client) + 1]
+
+        self.patch(self.world.app, "announcement", announcement)
+        self.successResultOf(self.node.announce("app", "tea"))
+        self.assertEqual([peer.events() for peer in peers], [['{"said": "tea"}'], [b"tea"], [], []])
+        self.assertEqual(asked, ["tea"] * 4)
+
+    def test_announcementFails(self) -> None:
+        """Where the application fails for one client, others are told all the same; who asks learns it."""
+        peers = [self.world.open() for _ in range(3)]
+        known = self.world.app.known  # type: ignore[attr-defined]
+        for wrong in (lambda: 1 / 0, lambda: 7):
+            self.patch(
+                self.world.app,
+                "announcement",
+                lambda client, text, wrong=wrong: wrong() if client is known[0] else text,
+            )
+            self.failureResultOf(self.node.announce("app", "tea"), ZeroDivisionError, TypeError)
+            self.assertEqual([peer.events() for peer in peers], [[], ["tea"], ["tea"]])
 
     def test_drain(self) -> None:
         """Nobody is let in, and all are told goodbye over the time; then it takes clients again."""

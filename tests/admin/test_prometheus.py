@@ -48,6 +48,11 @@ class ExpositionTests(ServedCase):
         world.advance(1)
         return self.successResultOf(node.snapshot())
 
+    def test_lag(self) -> None:
+        """The worst lag of a minute, so that who asks once a minute misses no stall."""
+        found = self.samples({**self.gathered(), "lag": 0.25, "worstLag": 0.5})
+        self.assertEqual(found["wsapp_event_loop_lag_seconds{worker=0}"], 0.5)
+
     def test_one(self) -> None:
         """Everything that the snapshot has, under names that say the unit."""
         found = self.samples(self.gathered())

@@ -19,6 +19,7 @@ ONE = {
     "since": 1.0,
     "state": "ready",
     "lag": 0.1,
+    "worstLag": 2.0,
     "refused": {"403": 1},
     "broker": {"state": "up", "lag": 2.0},
     "apps": {"a": {"buffers": [1, 2], "clients": {"x": 1}}},
@@ -29,6 +30,7 @@ OTHER = {
     "since": 2.0,
     "state": "draining",
     "lag": 0.3,
+    "worstLag": 0.5,
     "refused": {"403": 2, "404": 1},
     "broker": {"state": "down", "lag": 1.0},
     "apps": {"a": {"buffers": [3, 4], "clients": {"y": 1}}, "b": {"buffers": [0, 1], "clients": {}}},
@@ -48,6 +50,7 @@ class SnapshotTests(SynchronousTestCase):
                 "since": 1.0,
                 "state": "draining",
                 "lag": 0.3,
+                "worstLag": 2.0,
                 "refused": {"403": 3, "404": 1},
                 "broker": {"state": "down", "lag": 2.0},
                 "apps": {

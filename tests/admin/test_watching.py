@@ -98,17 +98,59 @@ class DurationTests(SynchronousTestCase):
 class LagTests(SynchronousTestCase):
     """How late the loop is."""
 
-    def test_lag(self) -> None:
-        """The last look's and the worst."""
-        clock = Clock()
-        lag = Lag(clock)
-        lag.start()
-        clock.advance(1)
-        self.assertEqual(lag.last, 0)
-        clock.advance(1.5)
-        self.assertEqual(lag.last, 0.5)
-        clock.advance(1)
-        self.assertEqual((lag.last, lag.worst), (0, 0.5))
-        lag.stop()
-        lag.stop()
-        self.assertEqual(clock.getDelayedCalls(), [])
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.lag = Lag(self.clock)
+        self.lag.start()
+
+    def run_(self, seconds: float) -> None:
+        """Let time pass, the loop hardly ever late."""
+        end = self.clock.seconds() + seconds
+        while self.clock.seconds() < end:
+            self.clock.advance(Lag.STEP / 10)
+
+    def test_never(self) -> None:
+        """A loop that is in time."""
+        self.run_(5)
+        self.assertTrue(self.lag.worst(60) <= Lag.STEP / 10, self.lag.worst(60))
+
+    def test_stalls(self) -> None:
+        """Stalls of 0.4 s every 2.2 s show at any moment, whoever asks, and less than a look shorter."""
+        for _ in range(20):
+            self.clock.advance(0.4)
+            for _ in range(10):
+                self.run_(0.22)
+                for seconds in (3, 60, 60):
+                    self.assertTrue(
+                        0.399 - Lag.STEP <= self.lag.worst(seconds) < 0.41, self.lag.worst(seconds)
+                    )
+
+    def test_windows(self) -> None:
+        """Each stall is told as long as it is within the time asked for, then the next smaller one."""
+        self.clock.advance(Lag.STEP + 2)
+        self.run_(10)
+        self.clock.advance(1)
+        self.run_(2)
+        self.assertApproximates(self.lag.worst(60), 2, 0.06)
+        self.assertApproximates(self.lag.worst(5), 1, 0.06)
+        self.run_(2)
+        self.assertApproximates(self.lag.worst(3), 0, 0.06)
+        self.run_(47)
+        self.assertApproximates(self.lag.worst(60), 1, 0.06)
+        self.run_(13)
+        self.assertApproximates(self.lag.worst(60), 0, 0.06)
+        self.assertTrue(len(self.lag._looks) <= 60 / Lag.STEP)
+
+    def test_pending(self) -> None:
+        """A stall that has just been, and was not looked at yet, is told."""
+        self.run_(1)
+        self.clock.rightNow += 0.7
+        self.assertApproximates(self.lag.worst(3), 0.7, 0.06)
+
+    def test_stop(self) -> None:
+        """Nothing runs then, and nothing is late."""
+        self.lag.stop()
+        self.lag.stop()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.clock.advance(100)
+        self.assertEqual(self.lag.worst(60), 0)

@@ -98,6 +98,18 @@ class PageClientTests(ChatTestCase):
             "ref": "r1",
         })  # fmt: skip
 
+    def test_announcement(self) -> None:
+        """What an operator says each hears in its form; who is not in the room yet hears nothing."""
+        ann, terminal = self.person(), self.terminal()
+        self.assertEqual(len(ann.hear()), 1)
+        self.assertTrue(terminal.messages)
+        said = {client.id: self.room.announcement(client, "tea\nis ready") for client in self.room.clients}
+        self.assertEqual(json.loads(str(said.pop(ann.id))), {"type": "announcement", "text": "tea\nis ready"})
+        self.assertEqual(list(said.values()), ["! Announcement: tea\n    is ready"])
+        for client in self.room.clients:
+            client.data = None
+            self.assertIsNone(self.room.announcement(client, "tea"))
+
     def test_plainLine(self) -> None:
         """A line that is no JSON object is said, also by a client of the JSON form."""
         ann = self.person()

@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 from tests.live.case import LiveTestCase
+from tests.live.raw import TEXT, Raw, frame
 from tests.live.server import Server, freePort, waitFor
 from tests.live.test_browser import BrowserTestCase
 from wsapp.admin import prometheus
@@ -22,6 +23,9 @@ try:
     from selenium.webdriver.common.keys import Keys
 except ImportError:  # then setUp skips, or fails where live tests are required
     pass
+
+#: What must be in no line of any log.
+SECRET = "hush-hush-4711"
 
 TOKEN = "a token for tests, which is long enough"
 
@@ -80,8 +84,10 @@ class LogTests(AdminCase):
         server = self.server(*options, "--log-json", "--log-level", "debug")
         server.launch()
         waitFor("the server to be ready", lambda: ask(admin, "/readyz")[0] == 200)
-        self.assertEqual(ask(port, "/nothing")[0], 404)
+        self.assertEqual(ask(port, f"/nothing?token={SECRET}")[0], 404)
+        self.visit(port)
         server.stop()
+        self.assertNotIn(SECRET, server.log)
         lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
         self.assertTrue(any("starting up" in line["message"] for line in lines), server.log)
         self.assertTrue(any(line["message"] == "SIGTERM: stopping" for line in lines), server.log)
@@ -93,18 +99,23 @@ class LogTests(AdminCase):
         server = self.server(*options, "--workers", "2", "--broker", "embedded")
         server.launch()
         waitFor("the workers to be ready", lambda: server.log.count(" is ready") == 3)
+        self.visit(port)
         self.assertEqual(self.upgrade(port), 400)
         waitFor("the line", lambda: "refused" in server.log)
         server.stop()
+        self.assertNotIn(SECRET, server.log)
         lines = [json.loads(line) for line in server.log.splitlines() if line.startswith("{")]
         (line,) = [line for line in lines if line["message"].startswith("refused ")]
         self.assertEqual(line["values"]["status"], 400)
         self.assertEqual((line["values"]["peer"], line["level"]), ("127.0.0.1", "info"))
 
     def test_access(self) -> None:
-        """A refused WebSocket has its line; after SIGHUP lines go to a new file."""
+        """A refused WebSocket has its line, a client one with its id; after SIGHUP lines go to a new file.
+
+        None, and nothing in the log, has what a token or a cookie may stand in.
+        """
         path = self.folder() / "access"
-        server, port, _ = self.watched("--access-log", str(path))
+        server, port, _ = self.watched("--access-log", str(path), "--log-level", "debug")
         self.assertEqual(self.upgrade(port), 400)
         waitFor("the line", lambda: "status=400" in path.read_text())
         moved = path.rename(Path(f"{path}.1"))
@@ -115,11 +126,28 @@ class LogTests(AdminCase):
         self.assertEqual(moved.read_text().count("status=400"), 1)
         self.assertEqual(ask(port, "/wsapp.js")[0], 200)
         waitFor("the file's line", lambda: "version=HTTP/1.1 status=200 " in path.read_text())
+        self.visit(port)
+        waitFor("the client's line", lambda: "code=1002" in path.read_text())
+        ids = re.findall(r"client=([\w-]{22})$", path.read_text(), re.MULTILINE)
+        self.assertEqual(len(ids), 1)
+        self.assertIn(f"client {ids[0]} at 127.0.0.1 (RFC 6455) broke the protocol", server.log)
+        for written in (moved.read_text(), path.read_text(), server.log):
+            self.assertNotIn(SECRET, written)
+
+    def visit(self, port: int) -> None:
+        """A client with a secret wherever one may stand is let in, and then breaks the protocol."""
+        with Raw(port) as client:
+            headers = f"Authorization: Bearer {SECRET}\nCookie: session={SECRET}\nX-Token: {SECRET}"
+            self.assertIn(" 101 ", client.upgrade(f"/echo?token={SECRET}", headers))
+            client.send(frame(TEXT, SECRET.encode()))
+            client.frame()
+            client.send(frame(3))
+            client.frame()
 
     def upgrade(self, port: int) -> int:
         """:return: The answer's status to a handshake without a key."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/?token=secret",
+            f"http://127.0.0.1:{port}/?token={SECRET}",
             headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
         )
         try:
@@ -229,8 +257,19 @@ class ConsoleTests(ConsoleCase):
         field.send_keys(TOKEN, Keys.ENTER)
         self.shown()
         self.browser.find_element(By.ID, "drain").click()
-        self.browser.find_element(By.ID, "drain-now").click()
+        seconds = self.browser.find_element(By.ID, "seconds")
+        for wrong in ("86401", "-1", ""):
+            seconds.clear()
+            seconds.send_keys(wrong, Keys.ENTER)
+            self.browser.find_element(By.ID, "drain-now").click()
+            self.assertTrue(seconds.is_displayed(), f"{wrong!r} is taken")
+        self.browser.find_element(By.CSS_SELECTOR, "#draining .back").click()
+        self.assertFalse(seconds.is_displayed())
+        self.assertEqual(ask(admin, "/readyz")[0], 200)
+        self.browser.find_element(By.ID, "drain").click()
+        seconds.send_keys("30", Keys.ENTER)
         waitFor("the state", lambda: self.at("state") == "draining")
+        self.assertIn("console: drain", server.log)
         self.assertEqual(ask(admin, "/readyz"), (503, "draining\n"))
         self.browser.find_element(By.ID, "resume").click()
         self.shown()
@@ -239,15 +278,3 @@ class ConsoleTests(ConsoleCase):
         waitFor("the form again", lambda: self.browser.find_element(By.ID, "token").is_displayed())
         self.browser.refresh()
         waitFor("the form still", lambda: self.browser.find_element(By.ID, "token").is_displayed())
-
-    def test_narrow(self) -> None:
-        """On a telephone nothing but the table is wider than the screen."""
-        server, _, _ = self.watched()
-        self.browser.execute_cdp_cmd(
-            "Emulation.setDeviceMetricsOverride",
-            {"width": 360, "height": 640, "deviceScaleFactor": 2, "mobile": True},
-        )
-        self.enter(server)
-        self.shown()
-        width = self.browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
-        self.assertEqual(width, [360, 360])

@@ -20,6 +20,20 @@ except ImportError:  # then setUp skips, or fails where live tests are required
     pass
 
 
+#: Messages per second, in and out.
+RATES = "return Array.from(document.querySelectorAll('#numbers b'), (one) => one.textContent).slice(1, 3)"
+
+#: Chooses the node whose name ends so; gives what is shown then: the rates, and the charts' values.
+CHOOSE = f"""
+const [end, done] = arguments, select = document.getElementById("node");
+select.value = Array.from(select.options, (one) => one.value).find((name) => name.endsWith(end));
+select.dispatchEvent(new Event("change"));
+const rates = (() => {{ {RATES} }})();
+const values = document.querySelectorAll(".u-series:not(:first-child) .u-value");
+setTimeout(() => done([rates, Array.from(values, (one) => one.textContent)]), 0);
+"""
+
+
 class NodesTests(ConsoleCase):
     """Two nodes, of which one has workers."""
 
@@ -91,6 +105,13 @@ class NodesTests(ConsoleCase):
         waitFor("its client", lambda: self.column(-2) == [str(otherAdmin)])
         self.announce("cake too")
         self.assertEqual(other.frame(), (0x80 | TEXT, b"cake too"))
+
+        rates, legends = self.browser.execute_async_script(CHOOSE, f":{admin}")
+        self.assertEqual(rates, ["–"] * 2, "a rate that is not known is shown")
+        self.assertEqual(legends, ["–"] * 6, "the charts are still of the other node")
+        waitFor("rates", lambda: "–" not in self.browser.execute_script(RATES))
+        self.choose(otherAdmin)
+        waitFor("its client again", lambda: self.column(-2) == [str(otherAdmin)])
 
         self.browser.find_element(By.CSS_SELECTOR, "#table tbody tr").click()
         waitFor("the dialog", lambda: self.browser.find_element(By.ID, "detail").is_displayed())

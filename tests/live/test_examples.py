@@ -19,7 +19,7 @@ from pathlib import Path
 
 from twisted.trial.unittest import SkipTest
 
-from tests.live.server import Server, alive, environment, waitFor
+from tests.live.server import Server, alive, environment, freePort, waitFor
 from tests.live.test_browser import BrowserTestCase
 
 try:
@@ -27,6 +27,7 @@ try:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.remote.webelement import WebElement
+    from selenium.webdriver.support.select import Select
 except ImportError:  # then setUp skips, or fails where live tests are required
     pass
 
@@ -268,6 +269,35 @@ class RpcTests(ExampleTestCase):
         self.call("wait", "[10]")
         self.assertEqual(0, self.twistd.stop(), self.twistd.log)
         self.waitForTexts("li .answer", lambda answers: answers[0] == " the connection was lost")
+
+
+class AnnouncementTests(ExampleTestCase):
+    """What an operator says by the console."""
+
+    NAMES = ("cursors", "rpc", "ticker", "upload", "whiteboard")
+
+    def test_announcement(self) -> None:
+        """Every page shows it, though some speak JSON alone, and goes on as before."""
+        apps = [f"{EXAMPLES}/{name}.py:{name.capitalize()}" for name in self.NAMES]
+        options = [word for app in apps for word in ("--app", app)]
+        server, port = self.serve(*options, "--admin", str(freePort()))
+        for name in self.NAMES:
+            self.open(f"http://localhost:{port}/{name}/")
+        self.browser.switch_to.new_window("window")
+        match = re.search(r"the console is at (\S+#\S+)", server.log)
+        assert match is not None, server.log
+        self.browser.get(match[1])
+        waitFor("the console", lambda: self.one("state").text == "ready")
+        for name in self.NAMES:
+            self.one("announce").click()
+            Select(self.one("announce-app")).select_by_value(name)
+            self.one("announce-text").clear()
+            self.one("announce-text").send_keys(f"tea for {name}")
+            self.one("announce-send").click()
+        for number, name in enumerate(self.NAMES):
+            self.look(number)
+            self.waitForTexts(".announced", lambda texts, name=name: texts == [f"tea for {name}"])  # type: ignore[misc]
+        self.noTroubles()
 
 
 class UploadTests(ExampleTestCase):

@@ -35,6 +35,9 @@ STEP = 1.0
 MOST = 60.0
 SHARE = 0.05
 
+#: Seconds that a drain may take.
+LONGEST = 86400
+
 #: Why a page is let in no more, as its own close code: the token is asked for again.
 UNKNOWN = 4401
 
@@ -124,8 +127,8 @@ class Console(App):
             done = source.announce(str(asked["app"]), str(asked["text"]))
         elif what == "drain":
             seconds = float(asked["seconds"])
-            if not 0 <= seconds <= 86400 or math.isnan(seconds):
-                raise ValueError("a day at most")
+            if not 0 <= seconds <= LONGEST:
+                return fail(Unknown(f"a drain takes 0 to {LONGEST} seconds, which is a day, not {seconds:g}"))
             done = source.drain(seconds)
         else:
             done = {"resume": source.resume}[what]()

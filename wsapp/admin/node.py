@@ -12,6 +12,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, inlineCallbacks, maybeDeferred, succeed
 from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
 
 from wsapp.accounts import Tally
 from wsapp.admin.snapshot import BUFFERS, Snapshot, bucketOf
@@ -26,6 +27,9 @@ __all__ = ["Node"]
 
 #: How many clients are looked at in one turn of the reactor.
 HANDFUL = 500
+
+#: Seconds of which a snapshot has the event loop's worst lag: more than there are between two of a console's.
+RECENT = 3.0
 
 
 class Node:
@@ -104,7 +108,8 @@ class Node:
             "took": self._terms.stopwatch() - began,
             "since": self._since,
             "state": self.state,
-            "lag": self.lag.last,
+            "lag": self.lag.worst(RECENT),
+            "worstLag": self.lag.worst(Lag.KEPT),
             "detached": metrics.detached,
             "open": self._terms.admission.total,
             "counters": {name: getattr(metrics, name) for name in counted},
@@ -281,19 +286,29 @@ class Node:
         """See :class:`~wsapp.admin.source.Source`.
 
         Not by the application's own broadcast: whoever asks has asked every other worker and node too.
+        Where the application cannot word it for one client the others are told all the same.
         """
         known = self._server.apps.get(app)
         if known is None:
             raise Unknown(f"there is no application {app!r} here")
         try:
-            message = checked(text)
+            checked(text)
         except (TypeError, UnicodeEncodeError) as error:
             raise Unknown(f"this cannot be sent: {error}") from None
-        encoded: dict[object, bytes] = {}
+        encoded: dict[str | bytes, dict[object, bytes]] = {}  # most are told the same
+        failure: Failure | None = None
         for count, client in enumerate(list(known.clients), 1):
-            client.deliver(message, encoded)
+            try:
+                message = known.announcement(client, text)
+                if message is not None:
+                    message = checked(message)
+                    client.deliver(message, encoded.setdefault(message, {}))
+            except Exception:
+                failure = failure or Failure()
             if count % HANDFUL == 0:
                 yield deferLater(self._clock, 0)
+        if failure is not None:
+            failure.raiseException()
 
     def drain(self, seconds: float) -> Deferred[None]:
         """See :class:`~wsapp.admin.source.Source`; fires at once, :attr:`state` tells how it stands."""

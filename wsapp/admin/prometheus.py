@@ -109,7 +109,8 @@ def _families(snapshots: Sequence[Snapshot]) -> Iterator[Any]:
 
     yield family("gauge", "state", "What state the server is in.", ["state"], _states)
     yield family("gauge", "start_time_seconds", "When it started, since the epoch.", [], _plain("since"))
-    yield family("gauge", "event_loop_lag_seconds", "How late the event loop comes.", [], _plain("lag"))
+    late = "How late the event loop came at worst in the last 60 seconds."
+    yield family("gauge", "event_loop_lag_seconds", late, [], _plain("worstLag"))
     yield family("gauge", "sessions_detached", "Clients kept without a connection.", [], _plain("detached"))
     yield family("gauge", "connections_open", "Connections that there are.", [], _plain("open"))
     for name, key, help in _COUNTERS:

@@ -56,6 +56,10 @@ class AdminOrigins(Origins):
     :param hosts: Names beside these.
     """
 
+    hostHint = ": --admin-host NAME would accept it"
+    originHint = ""  # nothing would
+    requireHint = ", which a console's page sends"
+
     def __init__(self, hosts: Iterable[str] = ()) -> None:
         super().__init__(require=True, hosts=[*hosts, "localhost", "127.0.0.1", "[::1]"])
 

@@ -15,7 +15,8 @@ __all__ = ["BUFFERS", "SECONDS", "STATES", "Snapshot", "blank", "bucketOf", "end
 #:
 #: ``worker`` its name; ``node`` that of the node, where there are several; ``pid``; ``time`` and ``since``
 #: (the start), seconds since the epoch; ``took``, the seconds that gathering it took; ``state``, one of
-#: :data:`STATES`; ``lag``, seconds; ``broker`` as :class:`~wsapp.metrics.BrokerMetrics` has it, or its
+#: :data:`STATES`; ``lag`` and ``worstLag``, seconds that the event loop was late at worst, in the last
+#: moments and in the last minute; ``broker`` as :class:`~wsapp.metrics.BrokerMetrics` has it, or its
 #: ``state`` is ``unknown``; ``counters``, ``refused``, ``closed``, ``turnedAway``: counts
 #: by name; ``apps``: by name, each with counts, ``clients`` by version and transport, ``buffers``, ``hooks``.
 Snapshot = dict[str, Any]
@@ -27,7 +28,7 @@ BUFFERS = (0, 1024, 16 * 1024, 64 * 1024, 256 * 1024, 1024 * 1024)
 SECONDS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)
 
 #: What is not added up, but the worst of.
-_WORST = frozenset(["lag", "took"])
+_WORST = frozenset(["lag", "worstLag", "took"])
 
 #: From good to bad: the sum of several states is the worst of them.  One that is ``silent`` does not answer.
 STATES = ("ready", "draining", "starting", "stopping", "silent")
@@ -55,7 +56,7 @@ def ended(snapshot: Snapshot) -> Snapshot:
     broker = snapshot["broker"]
     return {
         **snapshot,
-        **dict.fromkeys(("took", "lag", "detached", "open"), 0),
+        **dict.fromkeys(("took", "lag", "worstLag", "detached", "open"), 0),
         "broker": {**broker, **{name: 0 for name in _PASSING if name in broker}, "state": "unknown"},
         "apps": {
             name: {**app, "clients": {}, "buffers": [0] * len(app["buffers"]), "buffered": 0, "slow": 0}
@@ -74,6 +75,7 @@ def blank(worker: str, state: str, now: float) -> Snapshot:
         "since": now,
         "state": state,
         "lag": 0.0,
+        "worstLag": 0.0,
         "detached": 0,
         "open": 0,
         "counters": {},

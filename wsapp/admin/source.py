@@ -63,7 +63,7 @@ class Source(Protocol):
         """Close one client; fails with :exc:`Unknown`."""
 
     def announce(self, app: str, text: str) -> Deferred[None]:
-        """Send a text message to every client of an application; fails with :exc:`Unknown`."""
+        """Tell every client of an application, in its ``announcement``'s words; fails with :exc:`Unknown`."""
 
     def drain(self, seconds: float) -> Deferred[None]:
         """Take no more, and say goodbye to everybody within that time."""

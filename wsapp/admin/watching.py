@@ -6,6 +6,7 @@ the way where nobody measures.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -93,22 +94,24 @@ def _timed(
 
 
 class Lag:
-    """How late the event loop comes to what is due: once a second it is looked at.
+    """How late the event loop comes to what is due: every twentieth of a second it is looked at.
+
+    What is told is the worst of some time, for a stall is over when somebody asks.  A stall shows shorter
+    than it was by one look at most.
 
     :param clock: The reactor.
-    :ivar last: The last look's, in seconds.
-    :ivar worst: The worst since the start.
     """
 
-    #: Seconds between two looks.
-    STEP = 1.0
+    #: Seconds between two looks, and of which looks are kept.
+    STEP = 0.05
+    KEPT = 60.0
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
         self._call: IDelayedCall | None = None
         self._due = 0.0
-        self.last = 0.0
-        self.worst = 0.0
+        # When and how late: of all looks only those after which none was as late, so the first is the worst.
+        self._looks: deque[tuple[float, float]] = deque()
 
     def start(self) -> None:
         """Begin."""
@@ -121,7 +124,20 @@ class Lag:
             self._call.cancel()
             self._call = None
 
+    def worst(self, seconds: float) -> float:
+        """Seconds that it was late at worst in the last *seconds*, :attr:`KEPT` at most; a stall that is not
+        looked at yet included."""
+        now = self._clock.seconds()
+        pending = now - self._due if self._call is not None else 0.0
+        return max(0.0, pending, next((late for when, late in self._looks if when > now - seconds), 0.0))
+
     def _look(self) -> None:
-        self.last = max(0.0, self._clock.seconds() - self._due)
-        self.worst = max(self.worst, self.last)
+        now = self._clock.seconds()
+        late = now - self._due
+        looks = self._looks
+        while looks and looks[-1][1] <= late:
+            looks.pop()
+        looks.append((now, late))
+        while looks[0][0] <= now - self.KEPT:
+            looks.popleft()
         self.start()

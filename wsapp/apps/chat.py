@@ -71,7 +71,8 @@ class Chat(App):
     each ``message`` of the last (``id``, ``time`` in milliseconds since 1970, ``from``, ``name``,
     ``text``, ``ref``); then ``members`` (``count``, and the first `MAX_MEMBERS` ``members`` by name,
     each with ``id`` and ``name``); and from then on ``message``, ``join``, ``leave``, ``rename`` (with
-    ``old``) as they happen, and ``error`` (``code``, ``text``, ``ref``) for what it did itself.
+    ``old``) as they happen, ``announcement`` (``text``) of whoever runs the server, and ``error``
+    (``code``, ``text``, ``ref``) for what it did itself.
 
     :param room: The room's name, also that of its groups; 1 to 32 characters.
     :param title: What the page is headed with.
@@ -102,6 +103,13 @@ class Chat(App):
         return StaticFolder(
             Path(__file__).with_name("pages") / "chat", also={BROWSER_CLIENT.name: BROWSER_CLIENT}
         )
+
+    def announcement(self, client: Client, text: str) -> str | None:
+        """:return: What an operator says, in the client's form; None for one that is not in the room yet."""
+        person = client.data
+        if not isinstance(person, _Person):
+            return None
+        return person.form.write({"type": "announcement", "text": text})
 
     async def onConnect(self, client: Client) -> None:
         """Give the newcomer a name, the last messages and who is here; then tell the others."""

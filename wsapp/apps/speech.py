@@ -176,7 +176,7 @@ def toJson(event: Event) -> str:
 
 
 def toLine(event: Event) -> str:
-    """:return: The event as a line of text for people, in ``* ...`` if nobody said it."""
+    """:return: The event as a line of text for people, in ``* ...`` or ``! ...`` if nobody said it."""
     return _LINES[event["type"]](event)
 
 
@@ -199,6 +199,7 @@ _LINES: dict[str, Callable[[Event], str]] = {
         "What you type is said to all; /who tells who is here, /name NEW gives you another name."
     ),
     "members": _membersLine,
+    "announcement": lambda event: "! Announcement: " + event["text"].replace("\n", "\n    "),
     "error": lambda event: f"! Not sent: {event['text']}",
 }
 

@@ -10,7 +10,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from wsapp import hooks
-from wsapp.app import App
+from wsapp.app import App, hookFailed
 from wsapp.carrier import ResumableEnd
 from wsapp.client import Client, Disconnection
 from wsapp.ledger import Budget
@@ -54,7 +54,7 @@ class ClientSession(Session):
 
         def done(result: object = None) -> None:
             if isinstance(result, Failure):
-                hooks.detached("onError failed", self.app.onError, self.client, result)
+                hookFailed(self.app, self.client, result)
             self.connection.over()
 
         result = hooks.call(hook)

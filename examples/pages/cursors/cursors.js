@@ -26,12 +26,18 @@ const socket = new WsappSocket(address, [], { resume: false });
 socket.onopen = () => {
   told = null;
 };
-socket.onmessage = (event) => heard(JSON.parse(event.data));
+socket.onmessage = ({ data }) => (data.startsWith("{") ? heard(JSON.parse(data)) : announced(data));
 socket.onstate = ({ state }) => {
   byId("state").dataset.state = state;
   byId("state").textContent = STATES[state];
   if (state !== "open") for (const id of [...others.keys()]) forget(id);
 };
+
+// What is not JSON is an announcement of whoever runs the server.
+function announced(text) {
+  const said = Object.assign(document.createElement("p"), { className: "announced", textContent: text });
+  document.querySelector("header").append(said);
+}
 
 function heard(event) {
   if (event.type === "welcome") me = event.id;

@@ -16,8 +16,9 @@ let lastId = 0;
 
 const socket = new WsappSocket(new URL("./", location.href).href.replace(/^http/, "ws"), [], { resume: false });
 socket.onmessage = (event) => {
-  const { id, result, error } = JSON.parse(event.data);
-  if (error) pending.get(id)?.reject(error);
+  const { id, result, error, method, params } = JSON.parse(event.data);
+  if (method === "announcement") announced(params.text);
+  else if (error) pending.get(id)?.reject(error);
   else pending.get(id)?.resolve(result);
   pending.delete(id);
 };
@@ -28,6 +29,11 @@ socket.onstate = ({ state }) => {
   for (const { reject } of pending.values()) reject({ message: "the connection was lost" });
   pending.clear();
 };
+
+function announced(text) {
+  const said = Object.assign(document.createElement("p"), { className: "announced", textContent: text });
+  document.querySelector("header").append(said);
+}
 
 function call(method, params) {
   return new Promise((resolve, reject) => {

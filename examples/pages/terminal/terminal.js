@@ -26,7 +26,10 @@ socket.onopen = () => {
   sendSize();
   terminal.focus();
 };
-socket.onmessage = (event) => terminal.write(new Uint8Array(event.data));
+socket.onmessage = ({ data }) => {
+  // Text is an announcement of whoever runs the server.
+  terminal.write(typeof data === "string" ? `\r\n* ${data}\r\n` : new Uint8Array(data));
+};
 socket.onclose = (event) => {
   show("closed", event.code === 4401 ? "Get a link first, by terminal.py" : `Ended: ${event.reason || event.code}`);
   terminal.options.disableStdin = true;

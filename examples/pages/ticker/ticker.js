@@ -15,11 +15,17 @@ const rows = new Map(); // symbol -> { price, change, canvas, first, past: [[tim
 const counts = { ticks: 0, missed: 0 };
 
 const socket = new WsappSocket(new URL("./", location.href).href.replace(/^http/, "ws"), [], { resume: false });
-socket.onmessage = (event) => heard(JSON.parse(event.data));
+socket.onmessage = ({ data }) => (data.startsWith("{") ? heard(JSON.parse(data)) : announced(data));
 socket.onstate = ({ state }) => {
   byId("state").dataset.state = state;
   byId("state").textContent = STATES[state];
 };
+
+// What is not JSON is an announcement of whoever runs the server.
+function announced(text) {
+  const said = Object.assign(document.createElement("p"), { className: "announced", textContent: text });
+  document.querySelector("header").append(said);
+}
 
 function heard({ type, number, prices, missed }) {
   if (type === "tick") counts.ticks += 1;

@@ -16,12 +16,18 @@ let current = null; // what is being sent: { file, entry, piece, sent }
 
 const socket = new WsappSocket(new URL("./", location.href).href.replace(/^http/, "ws"), [], { resume: false });
 socket.onopen = next;
-socket.onmessage = (event) => heard(JSON.parse(event.data));
+socket.onmessage = ({ data }) => (data.startsWith("{") ? heard(JSON.parse(data)) : announced(data));
 socket.onstate = ({ state, reason }) => {
   byId("state").dataset.state = state;
   byId("state").textContent = STATES[state];
   if (state !== "open" && current !== null) end("failed", reason || "The connection was lost.");
 };
+
+// What is not JSON is an announcement of whoever runs the server.
+function announced(text) {
+  const said = Object.assign(document.createElement("p"), { className: "announced", textContent: text });
+  document.querySelector("header").append(said);
+}
 
 function heard({ type, piece, received, sha256, why }) {
   if (type === "go") {

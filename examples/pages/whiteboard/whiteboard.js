@@ -22,12 +22,18 @@ const socket = new WsappSocket(new URL("./", location.href).href.replace(/^http/
 socket.onopen = () => {
   pen.clearRect(0, 0, board.width, board.height); // all that is on the board comes now
 };
-socket.onmessage = (event) => heard(JSON.parse(event.data));
+socket.onmessage = ({ data }) => (data.startsWith("{") ? heard(JSON.parse(data)) : announced(data));
 socket.onstate = ({ state }) => {
   byId("state").dataset.state = state;
   byId("state").textContent = STATES[state];
   line = null;
 };
+
+// What is not JSON is an announcement of whoever runs the server.
+function announced(text) {
+  const said = Object.assign(document.createElement("p"), { className: "announced", textContent: text });
+  document.querySelector("header").append(said);
+}
 
 function heard(deed) {
   if (deed.type === "clear") pen.clearRect(0, 0, board.width, board.height);

@@ -56,10 +56,19 @@ class Chart {
           fill: number ? undefined : `${colours[number]}22`,
           width: 1.75,
           points: { show: false },
-          value: (plot, value, line) => this.show(value ?? plot.data[line].at(-1) ?? 0),
+          value: (plot, value, line) => this.said(value ?? plot.data[line].at(-1)),
         })),
       ],
     }, this.data, this.place);
+  }
+
+  said(value) {
+    return value == null ? "–" : this.show(value);
+  }
+
+  clear() {
+    this.data = this.data.map(() => []);
+    this.plot.setData(this.data);
   }
 
   add(time, values) {
@@ -79,6 +88,11 @@ export class Charts {
     });
   }
 
+  clear() {
+    for (const chart of Object.values(this.charts)) chart.clear();
+  }
+
+  // A value that is not known is null, and leaves a gap.
   add(time, values) {
     for (const [id, numbers] of Object.entries(values)) this.charts[id].add(time, numbers);
   }

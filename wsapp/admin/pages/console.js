@@ -14,6 +14,7 @@ let all = []; // the snapshots of all workers, on all nodes
 let workers = []; // those of the node that is chosen
 let total = null;
 let last = new Map();
+let drawn = ""; // the node that the charts are of
 let group = null;
 let shown = null; // the client in the dialog
 
@@ -29,7 +30,7 @@ function added(name, left, right) {
     return all;
   }
   if (typeof left === "number") {
-    if (name === "lag" || name === "time") return Math.max(left, right);
+    if (["lag", "worstLag", "time"].includes(name)) return Math.max(left, right);
     return name === "since" ? Math.min(left, right) : left + right;
   }
   if (left === "unknown" || right === "unknown") return left === "unknown" ? right : left;
@@ -66,9 +67,11 @@ function options(select, names, first) {
   select.value = names.includes(chosen) ? chosen : select.options[0]?.value ?? "";
 }
 
-// Per second since the last snapshots: of those workers that were there then, each by its own clock.
+// Per second since the last snapshots: of those workers that were there then, each by its own clock.  Null where
+// none of them was: nothing is known then, which is not 0.
 function rates(now) {
   const found = { messagesIn: 0, messagesOut: 0, bytesIn: 0, bytesOut: 0 };
+  let known = false;
   const next = new Map();
   for (const one of now) {
     const sums = { time: one.time };
@@ -79,18 +82,32 @@ function rates(now) {
     const before = last.get(key);
     next.set(key, sums);
     if (!before || sums.time <= before.time) continue;
+    known = true;
     for (const name of Object.keys(found)) {
       found[name] += Math.max(0, sums[name] - before[name]) / (sums.time - before.time);
     }
   }
   last = next;
-  return found;
+  return known ? found : Object.fromEntries(Object.keys(found).map((name) => [name, null]));
 }
 
 const nodesOf = (snapshots) => [...new Set(snapshots.map((one) => one.node ?? ""))];
 
 function snapshot(now) {
   all = now;
+  const rate = show(now);
+  charts.add(total.time, {
+    clients: [clientsOf(total)],
+    messages: [rate.messagesIn, rate.messagesOut],
+    bytes: [rate.bytesIn, rate.bytesOut],
+    lag: [total.lag],
+  });
+}
+
+const clientsOf = (one) => Object.values(one.apps).reduce((so, app) => so + sum(app.clients), 0);
+
+// Show snapshots everywhere but in the charts; gives the rates.
+function show(now) {
   const nodes = nodesOf(now);
   at("nodes").hidden = nodes.length < 2;
   options(at("node"), nodes.length < 2 ? [] : nodes, "all");
@@ -100,27 +117,26 @@ function snapshot(now) {
   at("board").hidden = false;
   at("actions").hidden = false;
   charts ??= new Charts();
+  if (at("node").value !== drawn) {
+    // What was drawn is of others, and how fast the numbers of these rise is not known yet.
+    drawn = at("node").value;
+    charts.clear();
+    last = new Map();
+  }
   table ??= new Table(at("table"), { changed: refresh, chosen });
 
   const apps = Object.values(total.apps);
   const of = (name) => apps.reduce((all, app) => all + app[name], 0);
-  const clients = apps.reduce((all, app) => all + sum(app.clients), 0);
   const rate = rates(workers);
-  charts.add(total.time, {
-    clients: [clients],
-    messages: [rate.messagesIn, rate.messagesOut],
-    bytes: [rate.bytesIn, rate.bytesOut],
-    lag: [total.lag],
-  });
   numbers([
-    ["clients", count(clients)],
-    ["messages in/s", count(rate.messagesIn)],
-    ["messages out/s", count(rate.messagesOut)],
+    ["clients", count(clientsOf(total))],
+    ["messages in/s", rate.messagesIn === null ? "–" : count(rate.messagesIn)],
+    ["messages out/s", rate.messagesOut === null ? "–" : count(rate.messagesOut)],
     ["to be sent", bytes(of("buffered"))],
     ["slow clients", count(of("slow")), of("slow") > 0],
     ["refused", count(sum(total.refused))],
     ["hooks failed", count(total.counters.failedHooks ?? 0), total.counters.failedHooks > 0],
-    ["event loop lag", milliseconds(total.lag), total.lag > 0.25],
+    ["worst lag, 1 min", milliseconds(total.worstLag), total.worstLag > 0.25],
     ["broker", total.broker.state, total.broker.state === "down"],
   ]);
 
@@ -138,6 +154,7 @@ function snapshot(now) {
   options(at("app"), Object.keys(total.apps), "all");
   options(at("announce-app"), Object.keys(total.apps));
   refresh();
+  return rate;
 }
 
 async function refresh() {
@@ -282,25 +299,28 @@ for (const kind of ["clients", "groups", "apps", "workers"]) {
   });
 }
 at("app").addEventListener("change", refresh);
-at("node").addEventListener("change", () => snapshot(all));
+at("node").addEventListener("change", () => show(all));
 at("filter").addEventListener("input", () => {
   group = null;
   refresh();
 });
-at("close-client").addEventListener("click", async () => {
-  at("detail").close();
+// A dialog's form is sent by its first button, or Enter, once its fields are right; that closes the dialog.
+for (const back of document.querySelectorAll("dialog .back")) {
+  back.addEventListener("click", () => back.closest("dialog").close());
+}
+const sent = (dialog, act) => at(dialog).querySelector("form").addEventListener("submit", act);
+
+sent("detail", async () => {
   const question = { do: "close", client: shown.id, code: Number(at("code").value), reason: at("reason").value, ...there(shown.node) };
   await doing("The client is being closed.", question);
   refresh();
 });
 at("announce").addEventListener("click", () => at("announcing").showModal());
-at("announce-send").addEventListener("click", () => {
-  at("announcing").close();
+sent("announcing", () => {
   doing("The announcement is sent.", { do: "announce", app: at("announce-app").value, text: at("announce-text").value, ...there(at("node").value) });
 });
 at("drain").addEventListener("click", () => at("draining").showModal());
-at("drain-now").addEventListener("click", () => {
-  at("draining").close();
+sent("draining", () => {
   doing("The server is being drained.", { do: "drain", seconds: Number(at("seconds").value), ...there(at("node").value) });
 });
 at("resume").addEventListener("click", () => doing("Clients are taken again.", { do: "resume", ...there(at("node").value) }));

@@ -12,6 +12,8 @@ export class Link {
     this.on = on;
   }
 
+  // Whoever is signed out is told so by 4401, at the door: after 1008, by which the server ends what goes on
+  // when the time is over, too.
   open() {
     clearTimeout(this.#timer);
     const url = new URL(".", location.href);
@@ -24,7 +26,7 @@ export class Link {
     socket.onclose = (event) => {
       for (const { reject } of this.#waiting.values()) reject(new Error("the connection was lost"));
       this.#waiting.clear();
-      if (event.code === 4401 || event.code === 1008) {
+      if (event.code === 4401) {
         this.on.unknown();
         return;
       }

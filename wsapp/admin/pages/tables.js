@@ -47,7 +47,7 @@ const COLUMNS = {
     state: ["State", String],
     since: ["For", ago, "number"],
     open: ["Connections", count, "number"],
-    lag: ["Lag", milliseconds, "number"],
+    worstLag: ["Worst lag, 1 min", milliseconds, "number"],
     broker: ["Broker", String],
     refused: ["Refused", count, "number"],
   },

@@ -48,7 +48,7 @@ function address() {
 const link = new Link(address, subprotocols, {
   onState: showState,
   onMessage: (data) => {
-    const event = JSON.parse(data);
+    const event = read(data);
     if (Object.hasOwn(heard, event.type)) heard[event.type](event);
   },
   probe: () => JSON.stringify({ type: "ping" }),
@@ -83,6 +83,17 @@ function showState(state, detail) {
 }
 
 // ---- What is heard.
+
+// An event; what is none, such as a proxy's words or another program's, is shown as it is.
+function read(data) {
+  try {
+    const event = JSON.parse(data);
+    if (typeof event?.type === "string") return event;
+  } catch {
+    // No JSON.
+  }
+  return { type: "announcement", text: String(data) };
+}
 
 const seen = new Set(); // ids of messages that stand in the log, so that none stands there twice
 let replaying = false; // between welcome and members come the last messages that the server has
@@ -170,6 +181,14 @@ const heard = {
     if (event.id === me.id) called(event.name);
     showMembers();
     if (event.name !== event.old) notice(`${event.old} is now ${event.name}`);
+  },
+
+  announcement(event) {
+    notice(event.text, "announcement");
+    if (document.hidden) {
+      unread += 1;
+      showTitle();
+    }
   },
 
   error(event) {

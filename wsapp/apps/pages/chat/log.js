@@ -68,11 +68,12 @@ export function say(event, own) {
 
 function noticed(said, kind = "notice") {
   const entry = element("li", "notice", { kind });
+  entry.dir = "auto";
   entry.textContent = said;
   return entry;
 }
 
-/** Append what happened: `kind` is "notice", "day" or "error". */
+/** Append what happened: `kind` is "notice", "day", "announcement" or "error". */
 export function notice(said, kind) {
   last.from = null;
   add(noticed(said, kind));
