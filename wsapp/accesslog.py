@@ -1,6 +1,6 @@
 """The access log: one line for each client that is gone, and for each request that was refused or answered.
 
-It has the address and no more of a person: no path, no query, no token, no name; a client's id is drawn by lot.
+It has the address and no more of a person: no path, no query, no token, no name; a client's id is random.
 """
 
 from __future__ import annotations
