@@ -33,7 +33,7 @@ FACTOR = 3
 FLOOR = 0.05
 
 #: How often an attack is tried, if what the machine did meanwhile may have been what was slow.
-TRIES = 3
+TRIES = 5
 
 #: Rounds of attack, and seconds of rest before them and of attack, for each.
 ROUNDS, REST, RAGE = 3, 0.3, 0.6
