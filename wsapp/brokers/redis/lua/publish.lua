@@ -30,7 +30,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local found = redis.call('HMGET', place, 'epoch', 'boot', 'offset', 'bytes', 'kept', 'keptBytes',
-  'messages', 'size', 'age', 'first', 'rest', 'passed')
+  'messages', 'size', 'age', 'first', 'rest', 'passed', 'due')
 local epoch, offset, bytes = found[1], tonumber(found[3] or '0'), tonumber(found[4] or '0')
 local kept, keptBytes = tonumber(found[5] or '0'), tonumber(found[6] or '0')
 local messages, size, age = tonumber(found[7] or '0'), tonumber(found[8] or '0'), tonumber(found[9] or '0')
@@ -88,17 +88,21 @@ end
 
 -- From the oldest on, whatever neither history nor who was away has a claim to: history's may have others
 -- between them, which are bounded by themselves.  What is old while nothing passes a bound is looked for now and
--- then only, and no more is done at once than does not hold up the others.
+-- then only.  No more is done at once than does not hold up the others; the next one goes on with it.
 local count = redis.call('XLEN', stream)
 local mostMessages, mostBytes, oldest = tonumber(ARGV[10]), tonumber(ARGV[11]), now - tonumber(ARGV[12])
 local behind, from, step, left, gone = false, '-', 1, 128, {}
+local due = found[13] == '1' or offset % 16 == 0
 local function over()
   if behind then return count - kept > mostMessages or rest > mostBytes end
   return count > mostMessages or bytes > mostBytes
 end
-while left > 0 and (over() or offset % 16 == 0) do
+while left > 0 and (due or over()) do
   local entries = redis.call('XRANGE', stream, from, '+', 'COUNT', math.min(step, left))
-  if #entries == 0 then break end
+  if #entries == 0 then
+    due = false
+    break
+  end
   left, step = left - #entries, math.min(step * 2, 64)
   for _, entry in ipairs(entries) do
     local fields = entry[2]
@@ -107,7 +111,7 @@ while left > 0 and (over() or offset % 16 == 0) do
     local at = tonumber(string.match(fields[2], '^%S+ %S+ %S+ (%d+)') or '') or 0
     from = '(' .. entry[1]
     if not (over() or at < oldest) then
-      left = 0
+      left, due = 0, false
       break
     elseif its >= 0 and kept <= messages and keptBytes <= size and at > now - age then
       local here = tonumber(string.match(entry[1], '^%d+'))
@@ -133,7 +137,8 @@ if kept <= 0 then age = 0 end
 
 redis.call('HSET', place, 'epoch', epoch, 'boot', origin[2], 'offset', text(offset), 'bytes', text(bytes),
   'kept', text(kept), 'keptBytes', text(keptBytes), 'messages', text(messages), 'size', text(size),
-  'age', text(age), 'first', text(first), 'rest', text(rest), 'passed', text(passed))
+  'age', text(age), 'first', text(first), 'rest', text(rest), 'passed', text(passed),
+  'due', due and '1' or '0')
 local live = math.max(tonumber(ARGV[12]), age)
 redis.call('PEXPIRE', stream, text(live))
 redis.call('PEXPIRE', place, text(live))
