@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.brokers.slow import SlowBroker
 from tests.peers import World
-from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, own
+from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, audienceOf, own
 from wsapp.broadcast import Broadcast
 from wsapp.brokers.memory import MemoryBroker
 from wsapp.errors import HistoryGone, WsappError
@@ -410,6 +410,21 @@ class FailingTests(SynchronousTestCase):
         self.broker.failing.add("subscribe")
         self.failed(own(self.ann).join("lobby"), "subscribe")
         members = self.app.group("lobby").members()
+        self.server.advance(1)
+        self.assertEqual(self.successResultOf(members), [])
+
+    def test_failedIsListedNoMore(self) -> None:
+        """Nor is who was listed before, where joining anew fails."""
+        ann, group = own(self.ann), self.app.group("lobby")
+        ann.join("lobby")
+        self.server.advance(1)
+        self.broker.failing.add("subscribe")
+        audience = audienceOf(self.server)
+        receivers = audience._receiversOf(audience._channel("group", "lobby"))
+        receivers.subscribed = False
+        joined = ann.join("lobby", info="again")
+        self.failed(joined, "subscribe")
+        members = group.members()
         self.server.advance(1)
         self.assertEqual(self.successResultOf(members), [])
 

@@ -20,7 +20,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from tests.brokers.slow import Hub, SlowBroker
 from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, audienceOf, own
-from wsapp.brokers import Member
+from wsapp.brokers import Channel, Member
 from wsapp.brokers.redis.address import Address
 from wsapp.brokers.redis.broker import RedisBroker
 from wsapp.errors import Superseded
@@ -331,7 +331,7 @@ class InterleavingTests(SynchronousTestCase):
     """Any interleaving."""
 
     STEP = st.one_of(
-        st.sampled_from(["join", "leave", "send", "far", "direct"]),
+        st.sampled_from(["join", "leave", "again", "send", "far", "direct"]),
         st.floats(0.001, 0.1).map(lambda seconds: ("wait", seconds)),
     )
 
@@ -367,7 +367,8 @@ class InterleavingTests(SynchronousTestCase):
     ) -> None:
         """For any interleaving of joining, leaving, sending and the broker's doings: each client is sent,
         for each time that it was in the group, a piece of the group's order without gap or double, up to
-        the last message if it is still in it; and nothing is left behind."""
+        the last message if it is still in it; it is listed then, as it was joined last; and nothing is left
+        behind."""
         clock = Clock()
         hub = Hub(clock)
         servers = []
@@ -382,6 +383,8 @@ class InterleavingTests(SynchronousTestCase):
         servers[1].advance(1)
         stays: list[list[list[Any]]] = [[], []]
         inside = [False, False]
+        infos: list[int | None] = [None, None]
+        numbers = count()
         sent = 0
 
         def read() -> None:
@@ -394,12 +397,16 @@ class InterleavingTests(SynchronousTestCase):
             client = own(clients[who])
             if step == "join" and not inside[who]:
                 inside[who] = True
+                infos[who] = None
                 stays[who].append([])
                 client.join("lobby", history=history)
             elif step == "leave" and inside[who]:
                 read()
                 inside[who] = False
                 client.leave("lobby")
+            elif step == "again" and inside[who]:
+                infos[who] = next(numbers)
+                client.join("lobby", history=history, info=infos[who])
             elif step in ("send", "far"):
                 (near if step == "send" else far).group("lobby").send(str(sent))
                 sent += 1
@@ -411,6 +418,12 @@ class InterleavingTests(SynchronousTestCase):
             last.group("lobby").send("last")
             servers[0].advance(2)
         read()
+        listed = {
+            one.id: one.info
+            for one in hub.memory._members[Channel("room", "group", "lobby")].values()
+            if one.id != own(watch).id
+        }
+        self.assertEqual(listed, {own(clients[n]).id: infos[n] for n in range(2) if inside[n]})
         order = watch.messages
         self.assertEqual(len(order), sent + 2)
         for number in range(2):

@@ -228,7 +228,7 @@ class Receivers:
         else:
             told = maybeDeferred(self._broker.enter, self.channel, change.member)
         if change.history is not None:
-            told = together(change.history(None), told)
+            told = together(maybeDeferred(change.history, None), told)
         told.addBoth(change.waiters.fire)
 
     def _subscribe(self) -> None:
@@ -247,7 +247,10 @@ class Receivers:
             # Who could not join is not listed.  The next one to join, or the same once more, asks again.
             for identity, change in list(self._changes.items()):
                 if change.member is not None:
-                    del self._changes[identity]
+                    if change.known:
+                        self._changes[identity] = _Change(True)  # as one that has left
+                    else:
+                        del self._changes[identity]
                     given = change.history(result) if change.history is not None else fail(result)
                     given.addBoth(change.waiters.fire)
         for one in subscribers:
