@@ -198,7 +198,7 @@ class Connection:
 
         :return: Whether it had one that is free now.
         """
-        if self.serving or self._ticket.left:
+        if self._lost or self.serving or self._ticket.left:
             return False
         self._ticket.leave()
         self.abort()

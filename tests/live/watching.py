@@ -135,7 +135,7 @@ class AttackCase(LiveTestCase):
                 print(figures)
                 self.assertLessEqual(peak - atRest, held + ALLOWANCE, figures)
                 self.assertLessEqual(after - atRest, ALLOWANCE, figures)
-                if not latency or loud <= slowed * max(FACTOR * quiet, FLOOR):
+                if not latency or loud <= max(FACTOR * quiet, slowed * FLOOR):
                     break
                 # What the machine did meanwhile is not the server's fault; an attack does it again.
                 self.assertTrue(left, figures)
