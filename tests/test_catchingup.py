@@ -65,6 +65,25 @@ class CatchingUpTests(SynchronousTestCase):
             ready = late.ready() or []
             self.assertEqual([one.message for one in ready], ["4", "5", "not kept", end.message])
 
+    def test_restarted(self) -> None:
+        """The broker goes on in another epoch, after a restart: all comes once, in order."""
+        items = [Publication(str(n), "1" if n < 4 else "2", n) for n in range(1, 7)]
+        for come in range(len(items) + 1):
+            for start in range(come + 1):
+                late = CatchingUp(10_000)
+                for one in items[start:come]:
+                    late.hold(one)
+                late.remember(items[: max(5, start)])
+                sent: list[Publication] = []
+                for live in [None, *items[come:]]:
+                    if live is not None and not late.holding:
+                        sent += [] if late.covers(live) else [live]
+                    elif live is not None:
+                        late.hold(live)
+                    if late.holding and (ready := late.ready()) is not None:
+                        sent, late.holding = list(ready), False
+                self.assertEqual(sent, items, (start, come))
+
     def test_catchingUpAcrossEpochs(self) -> None:
         """Where the broker has lost its memory meanwhile, both are sent."""
         late = CatchingUp(10_000)

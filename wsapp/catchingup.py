@@ -53,7 +53,7 @@ class CatchingUp:
         self._size = 0
         self._older: list[Publication] | None = None  # None: not known yet
         self._until: tuple[str, int] | None = None
-        self._seen = ("", 0)
+        self._seen: dict[str, int] = {}  # how far the history goes, in each of its epochs
         self._waiters: list[Deferred[None]] = []
         #: Whether live messages have to wait.
         self.holding = True
@@ -91,16 +91,23 @@ class CatchingUp:
             self._size = sum(one.size + OVERHEAD for one in self._held)
         epoch, offset = history[-1].epoch, history[-1].offset
         first = next((one.offset for one in self._held if one.offset and one.epoch == epoch), None)
-        if first is None:
-            self._seen = (epoch, offset)
+        goes = {one.epoch: one.offset for one in history}
+        places = {(one.epoch, one.offset) for one in self._held}
+        # The broker may have been started again meanwhile: the history goes on into another epoch then.
+        both = next((n for n, one in enumerate(history) if (one.epoch, one.offset) in places), None)
+        if both is not None and first is None:
+            self._older = history[:both]
+        elif first is None:
+            self._seen = goes
             if self._held and self._held[-1].epoch != epoch and self._held[-1].time < history[0].time:
                 # The broker has forgotten what has come live, and remembers what came after that.
                 self._older, self._held = self._held + history, []
         else:
             self._until = (epoch, offset)
-            self._older = [one for one in history if one.epoch != epoch or one.offset < first]
+            older = [one for one in history if one.epoch != epoch or one.offset < first]
+            self._older = older if both is None else older[:both]
         gone = self._gone
-        return gone is None or (gone.epoch == epoch and gone.offset <= offset)
+        return gone is None or gone.offset <= goes.get(gone.epoch, 0)
 
     def ready(self) -> list[Publication] | None:
         """All that is to be sent, in order; None while something is missing."""
@@ -115,8 +122,7 @@ class CatchingUp:
 
     def covers(self, publication: Publication) -> bool:
         """Whether the history had it already, or what is newer."""
-        epoch, offset = self._seen
-        return publication.epoch == epoch and 0 < publication.offset <= offset
+        return 0 < publication.offset <= self._seen.get(publication.epoch, 0)
 
     def end(self) -> None:
         """Nothing waits any more: all is sent, or the client has left."""
