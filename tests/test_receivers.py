@@ -515,6 +515,30 @@ class BehindTests(SynchronousTestCase):
             numbers = [int(str(one).split()[0]) for one in new.messages]
             self.assertEqual(numbers, [] if failing else list(range(25, 30)))
 
+    def test_leftBeforeTheHistory(self) -> None:
+        """Who leaves before the history is there has it not waited for, and its join is done."""
+        clock = Clock()
+        broker = SlowBroker(clock)
+        app = Room()
+        server = TestServer({"room": app}, clock, broker=broker)
+        server.advance(1)
+        own(server.connect()).join("lobby")
+        server.advance(1)
+        broker.back = 100.0
+        new = server.connect()
+        joined = own(new).join("lobby", history=5)
+        server.advance(1)
+        receivers = audienceOf(server)._receiversOf(Channel("room", "group", "lobby"))
+        late = receivers.clients[own(new)]
+        assert late is not None and late.asked is not None
+        question = late.asked
+        self.assertFalse(question.called)
+        new.drop()
+        self.assertTrue(question.called)
+        server.advance(200)
+        self.successResultOf(joined)
+        self.assertEqual(self.flushLoggedErrors(), [])
+
 
 class AwayTests(SynchronousTestCase):
     """A broker that is away for long: what is kept is in proportion to who is there, whatever happened."""

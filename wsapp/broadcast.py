@@ -174,15 +174,20 @@ class Audience:
         """What is to be done for it once the channel is subscribed to, or cannot be."""
 
         def given(result: Any) -> Any:
-            if receivers.clients.get(client) is late and late.holding:  # else it has left
-                if late.remember([] if isinstance(result, Failure) else result):
-                    self._send(receivers, client, late)
-                else:
-                    self._overrun(receivers, client, late)
+            late.asked = None
+            if not late.holding:  # it has left
+                return None
+            if late.remember([] if isinstance(result, Failure) else result):
+                self._send(receivers, client, late)
+            else:
+                self._overrun(receivers, client, late)
             return result
 
         def ask(reason: Failure | None) -> Deferred[Any]:
+            if not late.holding:
+                return succeed(None)
             asked = self._broker.history(receivers.channel, most) if reason is None else fail(reason)
+            late.asked = asked
             return asked.addBoth(given)
 
         return ask

@@ -41,6 +41,7 @@ class CatchingUp:
         "_size",
         "_until",
         "_waiters",
+        "asked",
         "holding",
     )
 
@@ -57,6 +58,8 @@ class CatchingUp:
         self._waiters: list[Deferred[None]] = []
         #: Whether live messages have to wait.
         self.holding = True
+        #: The question for the history, once it has been asked.
+        self.asked: Deferred[list[Publication]] | None = None
 
     def hold(self, publication: Publication) -> bool:
         """Keep a live message for later.
@@ -128,6 +131,8 @@ class CatchingUp:
         """Nothing waits any more: all is sent, or the client has left."""
         self.holding = False
         self._held = []
+        if self.asked is not None:  # nobody needs the answer any more, if there is to be one
+            self.asked.cancel()
         waiters, self._waiters = self._waiters, []
         for waiter in waiters:
             waiter.callback(None)
