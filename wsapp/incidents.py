@@ -6,7 +6,7 @@ period's end says how many there were.  Metrics count all of them.  May import t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.logger import Logger
@@ -28,7 +28,12 @@ TRACEBACKS = 5
 PERIOD = 60.0
 
 
-def _printable(value: object) -> object:
+def _printable(values: Mapping[str, object]) -> dict[str, Any]:
+    """Values of a line, of which texts are as :func:`_shown` has them."""
+    return {name: _shown(value) for name, value in values.items()}
+
+
+def _shown(value: object) -> object:
     """A text without what would break the line, or steer the terminal that shows it."""
     if not isinstance(value, str) or value.isprintable():
         return value
@@ -72,7 +77,7 @@ class Incidents:
             does not print is escaped, as peers may have a say in them.
         """
         if self._may(kind, MOST):
-            _log.info(text, **{name: _printable(value) for name, value in values.items()})
+            _log.info(text, **_printable(values))
 
     def failed(self, kind: str, failure: Failure, log: Logger, text: str, **values: Any) -> None:
         """Log a mistake of an application's that a peer has brought about, with its traceback, or count it.
@@ -81,7 +86,7 @@ class Incidents:
         :param log: Who says so.
         """
         if self._may(f"{kind} with {type(failure.value).__name__}", TRACEBACKS):
-            log.failure(text, failure, **{name: _printable(value) for name, value in values.items()})
+            log.failure(text, failure, **_printable(values))
 
     def _may(self, kind: str, most: int) -> bool:
         """Count one; whether there is a line for it."""
