@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -143,6 +144,28 @@ class HookTests(WebSocketCase):
                 slow.running[0].errback(ZeroDivisionError())
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
             self.over(1006, "", False)
+
+    def test_raisesAnything(self) -> None:
+        """What is no Exception too: only its client ends, and that in order."""
+        for kind in (SystemExit, KeyboardInterrupt, asyncio.CancelledError):
+
+            def exiting(*_: object, kind: type[BaseException] = kind) -> None:
+                raise kind("secret")
+
+            for hook in ("onConnect", "onMessage", "onDisconnect"):
+                self.begin(None, **{hook: exiting}, onError=exiting)
+                peer, _ = self.open()
+                peer.send("a", "b")
+                if hook == "onDisconnect":
+                    peer.close()
+                else:
+                    self.assertEqual(peer.events(), [Close(1011, "")])
+                peer.lose()
+                self.assertEqual(len(self.app.ends), 1)
+                self.assertIn(("error", kind), self.app.told)
+                self.assertEqual(len(self.flushLoggedErrors(kind)), 1)
+                self.assertEqual(self.world.terms.metrics.failedHooks, 1)
+                self.over()
 
     def test_onErrorRaises(self) -> None:
         """Both are not more than lines of the log."""

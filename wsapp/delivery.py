@@ -209,7 +209,7 @@ class Delivery:
         """Call a hook; until it is done nothing else is delivered."""
         try:
             result = hook(*arguments)
-        except Exception:
+        except BaseException:  # see hooks.call
             self._recipient.hookFailed(Failure())
             return
         if result is not None:
