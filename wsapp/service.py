@@ -266,6 +266,7 @@ class Server(Service):
         yield self._emptied(1.0)
         for connection in self.connections():
             connection.giveUp()
+        yield self._emptied(1.0)  # the last hooks may take a moment too
         if left := len(self.connections()):
             _log.warn(
                 "{left} clients' hooks did not heed being cancelled: they are not waited for", left=left
