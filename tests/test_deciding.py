@@ -371,6 +371,7 @@ class AskingTests(DecidingCase):
         stopped = self.world.server.stopService()
         self.world.clock.advance(0)
         self.assertEqual((self.cancelled, self.read(self.peer)[0]), (1, 503))
+        self.assertTrue(self.peer.transport.reading)  # or the peer's end would not be seen
         self.world.settle()
         self.successResultOf(stopped)
         self.assertEqual(self.app.told, [])
