@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -370,6 +371,7 @@ class AskingTests(DecidingCase):
         stopped = self.world.server.stopService()
         self.world.clock.advance(0)
         self.assertEqual((self.cancelled, self.read(self.peer)[0]), (1, 503))
+        self.assertTrue(self.peer.transport.reading)  # or the peer's end would not be seen
         self.world.settle()
         self.successResultOf(stopped)
         self.assertEqual(self.app.told, [])
@@ -380,6 +382,12 @@ class AskingTests(DecidingCase):
         self.world.advance(10.5)
         self.assertEqual((self.cancelled, self.peer.gone), (1, True))
         self.world.nothingLeft(self)
+
+    def test_exits(self) -> None:
+        """One that raises what is no Exception could not answer either."""
+        self.begin(Recorder(onHandshake=lambda request: sys.exit("deliberate")))
+        self.assertEqual(self.read(self.ask(opening()))[0], 500)
+        self.assertEqual(len(self.flushLoggedErrors(SystemExit)), 1)
 
     def test_fails(self) -> None:
         """Whichever way, 500 without a word of why, and its traceback in the log once."""

@@ -457,6 +457,31 @@ class FailureTests(DeliveryCase):
         self.ward.feed("a", "b", more=PEER.ping(b""))
         self.assertEqual(self.ward.told, ["a"])
 
+    def test_onlyClose(self) -> None:
+        """Or nothing is delivered but the peer's Close: as a control, without a turn."""
+        slow = self.slow()
+        self.ward.feed("a", *"bcdefghijklmnopqrstuvwxyz")
+        self.delivery.onlyClose()
+        self.delivery.onlyClose()
+        self.ward.feed("more", more=PEER.ping(b"") + PEER.close(1000, ""))
+        self.assertTrue(self.ward.reading)
+        slow.done()
+        self.assertEqual(self.ward.told, ["a", Close(1000, "")])
+
+    def test_onlyCloseAmidAPull(self) -> None:
+        """Be it pulled together with what was the cause."""
+        self.ward.hook = lambda message: self.delivery.onlyClose()
+        self.ward.feed("a", "b", more=PEER.ping(b"") + PEER.close(1000, ""))
+        self.assertEqual(self.ward.told, ["a", Close(1000, "")])
+
+    def test_onlyCloseDiscarded(self) -> None:
+        """Where nothing is delivered any more, not even that is."""
+        self.delivery.onlyClose()
+        self.delivery.discard()
+        self.delivery.onlyClose()
+        self.ward.feed("a", more=PEER.close(1000, ""))
+        self.assertEqual(self.ward.told, [])
+
     def test_last(self) -> None:
         """Nothing is delivered behind the last hook; when it is done, that is told."""
         done: list[int] = []

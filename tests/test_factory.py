@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from twisted.internet.interfaces import IProtocolFactory
 
-from tests.peers import ServedCase, World, opening
+from tests.peers import Recorder, ServedCase, World, head, opening
 from wsapp.connection import Connection
 from wsapp.factory import WsappFactory
 
@@ -50,3 +50,51 @@ class FactoryTests(ServedCase):
         self.assertTrue(peer.transport.reading)
         peer.feed(opening())
         self.assertIn(b" 101 ", peer.take())
+
+
+class StoppingTests(ServedCase):
+    """A port of the application's own, which stays open when the server stops."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.app = Recorder()
+        self.world = World(self.app, drain=10)
+
+    def refused(self) -> None:
+        """Whoever comes is answered 503, whatever he asks, and no hook is called."""
+        told = list(self.app.told)
+        for request in (opening(), head()):
+            peer = self.world.peer()
+            peer.feed(request)
+            self.assertTrue(peer.take().startswith(b"HTTP/1.1 503 "))
+            peer.lose()
+        self.assertEqual(self.app.told, told)
+
+    def test_stopping(self) -> None:
+        """While it stops; who was there before is served on."""
+        for _ in range(2):
+            peer = self.world.open()
+        self.world.server.stopService()
+        self.refused()
+        peer.send("hi")
+        self.assertEqual(self.app.messages, ["hi"])
+
+    def test_stopped(self) -> None:
+        """And when it has, by a factory made before or after."""
+        stopped = self.world.server.stopService()
+        self.successResultOf(stopped)
+        self.refused()
+        self.world.factory = self.world.server.factory()
+        self.refused()
+        self.assertEqual(self.world.server.connections(), [])
+
+    def test_notWaitedFor(self) -> None:
+        """Who comes too late and says nothing keeps nobody waiting, and is dropped in the end."""
+        peer = self.world.open()
+        stopped = self.world.server.stopService()
+        silent = self.world.peer()
+        peer.close(1001)
+        self.assertIsNone(silent.transport.ended)
+        peer.lose()
+        self.successResultOf(stopped)
+        self.assertEqual(silent.transport.ended, "abort")

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
@@ -64,6 +65,23 @@ class CallTests(SynchronousTestCase):
             if not failing.called:
                 failing.errback(ZeroDivisionError())
             self.failureResultOf(result, ZeroDivisionError)
+
+    def test_anything(self) -> None:
+        """So is what is no Exception, whichever way it is raised."""
+
+        def plain(kind: type[BaseException]) -> None:
+            raise kind("deliberate")
+
+        async def coroutine(kind: type[BaseException]) -> None:
+            raise kind("deliberate")
+
+        for kind in (SystemExit, KeyboardInterrupt, asyncio.CancelledError):
+            failure = hooks.call(plain, kind)
+            assert isinstance(failure, Failure)
+            self.assertIs(failure.type, kind)
+            result = hooks.call(coroutine, kind)
+            assert isinstance(result, Deferred)
+            self.failureResultOf(result, kind)
 
 
 class DetachedTests(SynchronousTestCase):

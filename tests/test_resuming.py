@@ -227,7 +227,7 @@ class ConversationTests(ResumingTestCase):
         client, _ = self.begin()
         client.send("mraise")
         self.assertEqual(client.closed, (1011, ""))
-        self.assertEqual(self.app.log[-2:], [ValueError, (1011, "", False)])
+        self.assertEqual(self.app.log[-2:], [ValueError, (1011, "", True)])
 
     def test_notOffered(self) -> None:
         """Who does not offer it, or speaks an old version, is served as ever."""
@@ -449,7 +449,7 @@ class DropTests(ResumingTestCase):
         self.assertEqual(second.receive(), "resumed 1")
         wait.errback(ValueError("late"))
         self.assertEqual(second.closed, (1011, ""))
-        self.assertEqual(self.app.log, ["connect", "slow", ValueError, (1011, "", False)])
+        self.assertEqual(self.app.log, ["connect", "slow", ValueError, (1011, "", True)])
 
     def test_drained(self) -> None:
         """``drained`` waits for a connection on which what was sent can leave."""

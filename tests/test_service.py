@@ -260,6 +260,20 @@ class StopTests(VirtualCase):
         self.assertEqual(self.told[-2:], ["a disconnect", "a stop"])
         self.assertEqual(self.flushLoggedErrors(), [])
 
+    def test_lastHookAfterThat(self) -> None:
+        """The last hook of a client whose hook was cancelled has its time as well; of it no line tells."""
+
+        def last(client: Client, reason: Disconnection) -> Deferred[None]:
+            return self.later(0.5).addCallback(lambda _: self.told.append("done"))
+
+        app = Told(self.told, message=lambda client, message: Deferred(), disconnect=last)
+        server = self.serve(app, closeTimeout=5)
+        server.connect().send("hi")
+        times = self.stopped(server.server)
+        server.advance(10)
+        self.assertEqual((times, self.told[-3:]), ([6.5], ["a disconnect", "done", "a stop"]))
+        self.assertFalse(any("did not heed" in line for line in self.lines()))
+
     def test_stubbornHook(self) -> None:
         """A hook that does not heed being cancelled is not waited for; a line tells so."""
 
@@ -274,7 +288,7 @@ class StopTests(VirtualCase):
         server.connect().send("hi")
         times = self.stopped(server.server)
         server.advance(10)
-        self.assertEqual((times, self.told[-1]), ([6.0], "a stop"))
+        self.assertEqual((times, self.told[-1]), ([7.0], "a stop"))
         self.assertTrue(any("1 clients' hooks did not heed" in line for line in self.lines()))
 
     def test_failingOnStop(self) -> None:

@@ -385,6 +385,12 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(told, [f"stop after {ends}"])
         self.assertEqual(server.clock.getDelayedCalls(), [])
 
+    def test_connectAfterStop(self) -> None:
+        """Who connects to what has stopped is refused."""
+        server = TestServer(App())
+        server.stop()
+        self.assertEqual(self.assertRaises(Rejected, server.connect).status, 503)
+
     def test_stopFails(self) -> None:
         """An onStop that does not end fails the test; one that raises is logged."""
 

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred, fail
+from twisted.internet.defer import CancelledError, Deferred, fail
 from twisted.internet.error import ConnectionLost
 
 from tests.peers import NUMBERS, Peer, Recorder, ServedCase, World
@@ -124,7 +125,7 @@ class HookTests(WebSocketCase):
                 self.assertEqual(peer.transport.ended, "half")
                 peer.close(1011)
                 peer.lose()
-                self.assertEqual(self.app.ends, [(1011, "", False)])
+                self.assertEqual(self.app.ends, [(1011, "", True)])
                 self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
                 self.app.does.clear()
                 other.send("fine")
@@ -143,6 +144,28 @@ class HookTests(WebSocketCase):
                 slow.running[0].errback(ZeroDivisionError())
             self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
             self.over(1006, "", False)
+
+    def test_raisesAnything(self) -> None:
+        """What is no Exception too: only its client ends, and that in order."""
+        for kind in (SystemExit, KeyboardInterrupt, asyncio.CancelledError):
+
+            def exiting(*_: object, kind: type[BaseException] = kind) -> None:
+                raise kind("secret")
+
+            for hook in ("onConnect", "onMessage", "onDisconnect"):
+                self.begin(None, **{hook: exiting}, onError=exiting)
+                peer, _ = self.open()
+                peer.send("a", "b")
+                if hook == "onDisconnect":
+                    peer.close()
+                else:
+                    self.assertEqual(peer.events(), [Close(1011, "")])
+                peer.lose()
+                self.assertEqual(len(self.app.ends), 1)
+                self.assertIn(("error", kind), self.app.told)
+                self.assertEqual(len(self.flushLoggedErrors(kind)), 1)
+                self.assertEqual(self.world.terms.metrics.failedHooks, 1)
+                self.over()
 
     def test_onErrorRaises(self) -> None:
         """Both are not more than lines of the log."""
@@ -574,6 +597,105 @@ class CloseTests(WebSocketCase):
         self.world.clock.advance(0)
         self.assertEqual((peer.events(), self.app.messages), ([Close(4000, "")], ["a"]))
         self.over(4000, "", True)
+
+    def test_goneUnanswered(self) -> None:
+        """A peer's Close that could not be answered any more: what it said, and not clean."""
+        for version in HYBI:
+            slow = Slow()
+            self.begin(onMessage=slow)
+            peer, _ = self.open(version)
+            peer.feed(peer.sender.encode("a") + peer.sender.close(1000, "bye"))
+            peer.reset()
+            slow.done()
+            self.over(1000, "bye", False)
+
+    def test_goneBeforeTheAnswer(self) -> None:
+        """So it is where the answer waited behind what the peer did not take."""
+        peer, client = self.open(bufferSize=100)
+        client.send("x" * 1000)
+        self.world.clock.advance(0)
+        client.close(4000)
+        peer.close(4000)
+        peer.reset()
+        self.over(4000, "", False)
+
+    def test_closeTooLate(self) -> None:
+        """Whoever closes, or raises, once the connection is gone does so unheard: it was simply gone."""
+
+        async def closes(client: Client, message: str) -> None:
+            await slow()
+            client.close(4001, "bad")
+
+        async def raises(client: Client, message: str) -> None:
+            await slow()
+            raising()
+
+        for hook in (closes, raises):
+            slow = Slow()
+            self.begin(onMessage=hook)
+            peer, _ = self.open()
+            peer.send("a")
+            peer.reset()
+            slow.done()
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), hook is raises)
+            self.over(1006, "", False)
+
+    def test_stopTooLate(self) -> None:
+        """Nor is it the server's stop then."""
+        slow = Slow()
+        self.begin(onMessage=slow)
+        peer, _ = self.open()
+        peer.send("a")
+        peer.reset()
+        self.world.server.stopService()
+        slow.done()
+        self.over(1006, "", False)
+
+    def test_failureAnswered(self) -> None:
+        """Our Close because of a failure is answered too, or crosses the peer's; all else is discarded."""
+        for pieces in (1, 2):
+            self.begin(onMessage=raising)
+            peer, _ = self.open()
+            data = [peer.sender.encode("a"), peer.sender.encode("b") + peer.sender.close(1011, "")]
+            for piece in [b"".join(data)] if pieces == 1 else data:
+                peer.feed(piece)
+            self.assertEqual((self.app.messages, peer.events()), (["a"], [Close(1011, "")]))
+            self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+            self.over(1011, "", True)
+
+    def test_overdueAnswered(self) -> None:
+        """While the hook that took too long goes on all the same it is read, and so is the end."""
+
+        async def stubborn(client: Client, message: str) -> None:
+            try:
+                await Deferred()
+            except CancelledError:
+                await slow()
+
+        slow = Slow()
+        self.begin({"maxQueue": 1, "hookTimeout": 1}, onMessage=stubborn)
+        peer, _ = self.open()
+        peer.send("a")
+        self.world.advance(1.5, settle=False)
+        self.assertEqual(peer.events(), [Close(1011, "")])
+        peer.close(1011)
+        self.assertTrue(peer.transport.reading)
+        peer.lose()
+        slow.done()
+        self.over(1011, "", True)
+
+    def test_overrunAnswered(self) -> None:
+        """So is that to a client that was too slow, once it reads."""
+        self.begin({"maxSendBuffer": 1000})
+        peer, client = self.open(bufferSize=100)
+        while client.send("x" * 500):
+            self.world.clock.advance(0)
+        peer.send("not any more")
+        while peer.take():
+            self.world.clock.advance(0)
+        peer.close(1013)
+        self.assertEqual(self.app.messages, [])
+        self.over(1013, "too slow to read", True)
 
     def test_notAnswered(self) -> None:
         """A peer that does not answer ours is dropped after the close timeout."""

@@ -95,6 +95,7 @@ class Admission:
     :param seconds: The time.
     :ivar giveWay: Called before one comes for whom there is no place: may free one.
     :ivar closed: Whether nobody is let in, until further notice.
+    :ivar stopping: Whether nobody is let in any more, as the server stops or has stopped.
     :ivar knocks: Opening handshakes by address; None where they may come as they like.
     """
 
@@ -105,12 +106,12 @@ class Admission:
         self.total = 0
         self.refusing = 0
         self.giveWay: Callable[[], object] = _nobody
-        self.closed = False
+        self.closed = self.stopping = False
         self.byAddress: Counter[str] = Counter()
 
     def expect(self) -> None:
         """One more comes."""
-        if self.total >= self.limits.maxConnections:
+        if not self.stopping and self.total >= self.limits.maxConnections:
             self.giveWay()
 
     def check(self) -> None:
@@ -118,6 +119,8 @@ class Admission:
 
         :raises ServerFull: There is not.
         """
+        if self.stopping:
+            raise ServerFull("the server is stopping", [("Retry-After", "5")])
         if self.closed:
             raise ServerFull("this server is being drained", [("Retry-After", "5")])
         if self.total > self.limits.maxConnections:

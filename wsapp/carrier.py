@@ -111,6 +111,11 @@ class Carrier(WebSocket):
         """Whether the transport is gone."""
         return self._state is State.LOST
 
+    @property
+    def _hears(self) -> bool:
+        """Its session does, which outlives a connection that was lost, but not a hook that has raised."""
+        return True
+
     def say(self, message: str | bytes) -> None:
         """Send, however much waits already."""
         if self._sending:
@@ -118,7 +123,7 @@ class Carrier(WebSocket):
 
     def fail(self, code: int, reason: str) -> None:
         """Take nothing more, and close."""
-        self._delivery.discard()
+        self._delivery.onlyClose()
         self.control(Violation(code, reason))
 
     def inTurn(self, hook: Callable[..., object], *arguments: object) -> None:

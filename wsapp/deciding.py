@@ -213,6 +213,8 @@ class Deciding:
 
     def stop(self) -> None:
         """The server stops."""
+        if self._asked is not None:
+            self._transport.resumeProducing()  # or the peer's end would not be seen
         self._forget()
         if self._decision is not None:  # hixie-76: the 101 is out, key3 is not in
             self._asker.hangUp()

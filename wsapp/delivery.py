@@ -125,6 +125,13 @@ class Delivery:
         self._inbox.clear()
         self._size = 0
 
+    def onlyClose(self) -> None:
+        """Deliver nothing more but the peer's Close, which is told as a control, and has no turn."""
+        if self._receiver is not _NOTHING:
+            heard = _OnlyClose(self._receiver, self._recipient.control)
+            self.discard()
+            self._receiver = heard
+
     def pump(self) -> None:
         """Deliver what can be delivered in this turn, then read on or pause."""
         if self._pumping:
@@ -162,8 +169,10 @@ class Delivery:
             begun = True
             receiver = self._receiver
             for event in receiver.next(count, size):
-                if self._receiver is not receiver:
-                    break  # one of the events before it has ended all delivery
+                if self._receiver is not receiver:  # one of the events before it has ended delivery
+                    if isinstance(self._receiver, _OnlyClose):
+                        self._receiver.take(event)
+                    continue
                 self._take(event)
         self._pumping = False
         if ready is not self.reading:
@@ -209,7 +218,7 @@ class Delivery:
         """Call a hook; until it is done nothing else is delivered."""
         try:
             result = hook(*arguments)
-        except Exception:
+        except BaseException:  # see hooks.call
             self._recipient.hookFailed(Failure())
             return
         if result is not None:
@@ -275,6 +284,41 @@ class Delivery:
             self._timer.cancel()
             self._timer = None
         self.pump()
+
+
+class _OnlyClose:
+    """A receiver of which nothing comes out: of what is read only the peer's Close is told.
+
+    :param told: Gets it.
+    """
+
+    def __init__(self, receiver: Receiver, told: Callable[[Close], None]) -> None:
+        self._receiver = receiver
+        self._told = told
+
+    @property
+    def hungry(self) -> bool:
+        """Whether nothing is left to be read."""
+        return self._receiver.hungry
+
+    @hungry.setter
+    def hungry(self, value: bool) -> None:
+        raise AttributeError("whether it is hungry is the machine's to say")
+
+    def receive(self, data: bytes) -> None:
+        """Bytes have come."""
+        self._receiver.receive(data)
+
+    def next(self, count: int, size: int) -> list[Event]:
+        """Nothing comes out."""
+        for event in self._receiver.next(count, size):
+            self.take(event)
+        return []
+
+    def take(self, event: Event) -> None:
+        """One has been read."""
+        if isinstance(event, Close):
+            self._told(event)
 
 
 class _Nothing:

@@ -19,10 +19,14 @@ def call(hook: Callable[..., object], *arguments: object) -> Deferred[Any] | Fai
 
     :return: A Deferred where it is not done yet; a Failure where it has raised; None where it is
         done.  What it returned, if anything, does not matter to anybody.
+
+    What is no ``Exception`` (``SystemExit``, ``KeyboardInterrupt``, asyncio's ``CancelledError``) is a
+    failure like any other, as it is to Twisted where a Deferred's callback, a coroutine or a call of the
+    reactor's raises it: it ends that hook's client, not the process.
     """
     try:
         return pending(hook(*arguments))
-    except Exception:
+    except BaseException:
         return Failure()
 
 

@@ -254,6 +254,7 @@ class Server(Service):
         if not self.running:
             return
         Service.stopService(self)
+        self.terms.admission.stopping = True  # a port may be the application's own, and stay open
         if self._starting is not None:
             self._starting.cancel()
         yield self._unlessHurried(self._close())
@@ -265,6 +266,7 @@ class Server(Service):
         yield self._emptied(1.0)
         for connection in self.connections():
             connection.giveUp()
+        yield self._emptied(1.0)  # the last hooks may take a moment too
         if left := len(self.connections()):
             _log.warn(
                 "{left} clients' hooks did not heed being cancelled: they are not waited for", left=left
@@ -281,6 +283,9 @@ class Server(Service):
         yield self._unlessHurried(parted)
         self._site.doStop()
         self.terms.incidents.flush()
+        for factory in self._factories:
+            if isinstance(factory, WsappFactory):
+                factory.dismiss()  # their time would not end any more
         self.terms.wheel.stop()
 
     def _close(self) -> Deferred[Any]:

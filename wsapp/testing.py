@@ -211,7 +211,7 @@ class TestServer:
             return
         ends: list[object] = []
         self.server.stopService().addBoth(ends.append)
-        self.advance(self.server.terms.limits.closeTimeout + 2)
+        self.advance(self.server.terms.limits.closeTimeout + 3)
         if not ends:
             raise WsappError("the server has not stopped: onStop waits for something")
         if isinstance(ends[0], Failure):

@@ -83,7 +83,7 @@ class Traffic:
         self.messagesIn += 1
         try:
             result = self._app.onMessage(self.client, message)
-        except Exception:
+        except BaseException:  # see hooks.call
             self.hookFailed(Failure())
             return
         if result is not None:

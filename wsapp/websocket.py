@@ -63,6 +63,7 @@ class WebSocket(Traffic):
         "_missed",
         "_ours",
         "_rateTimer",
+        "_said",
         "_served",
         "_state",
         "_terms",
@@ -98,6 +99,7 @@ class WebSocket(Traffic):
         self.dropped = self._missed = 0  # messages: of all, and since it has not caught up
         self._ours: Close | None = None  # where this side began to close
         self._theirs: Close | None = None
+        self._said = False  # all that is to be said: our Close has left
 
     def begin(self, request: Request, subprotocol: str | None, rest: bytes) -> None:
         """The handshake is done.
@@ -115,8 +117,11 @@ class WebSocket(Traffic):
 
     def lost(self, reason: Failure) -> None:
         """The connection has ended."""
+        if self._queue.buffered:
+            self._said = False  # our Close was the last in the queue
         if self._state is State.OPEN_BARE and reason.check(ConnectionDone):
-            self._theirs = Close(NO_STATUS, "")  # how hixie-75 takes leave
+            self._theirs = Close(NO_STATUS, "")  # how hixie-75 takes leave,
+            self._said = True  # which is not answered
         self._happen(Happening.END)
 
     def stop(self) -> None:
@@ -183,7 +188,7 @@ class WebSocket(Traffic):
         if not self._sending:
             return
         self._terms.metrics.overrun += 1
-        self._delivery.discard()
+        self._delivery.onlyClose()
         self._begin(Happening.FAIL, TRY_AGAIN_LATER, "too slow to read")
 
     def abort(self) -> None:
@@ -237,7 +242,7 @@ class WebSocket(Traffic):
             self._note("hooks over their time", "{error}", error=failure.value)
         else:
             hookFailed(self._served.app, self.client, failure)
-        self._delivery.discard()
+        self._delivery.onlyClose()
         self._begin(Happening.FAIL, INTERNAL_ERROR, "")
 
     def read(self, on: bool) -> None:
@@ -256,7 +261,7 @@ class WebSocket(Traffic):
         self._served.rooms.remove(self.client)
         self.client.relink(Ended(self.dropped))
         began = self._ours or self._theirs or Close(ABNORMAL, "")
-        reason = Disconnection(began.code, began.reason, self._theirs is not None)
+        reason = Disconnection(began.code, began.reason, self._said and self._theirs is not None)
         self._terms.accounts.closed(self._served.app.name, self, reason.code)
         self._delivery.last(keeper.over, self._served.app.onDisconnect, self.client, reason)
 
@@ -286,10 +291,15 @@ class WebSocket(Traffic):
     # How it ends
 
     def _begin(self, happening: Happening, code: int, reason: str) -> None:
-        """Close from this side, unless one of them has begun before."""
-        if self._ours is None and self._theirs is None:
+        """Close from this side, unless one of them has begun before, or nobody would hear of it any more."""
+        if self._ours is None and self._theirs is None and self._hears:
             self._ours = Close(code, reason)
         self._happen(happening)
+
+    @property
+    def _hears(self) -> bool:
+        """Whether there is somebody to close from this side."""
+        return self._state is not State.LOST
 
     def _happen(self, happening: Happening) -> None:
         step = self._terms.closing.get((self._state, happening))
@@ -303,6 +313,7 @@ class WebSocket(Traffic):
     def _say(self) -> None:
         said = self._ours or self._theirs
         assert said is not None
+        self._said = True
         self._queue.farewell(self._sender.close(said.code, said.reason if said is self._ours else ""))
 
     def _wait(self) -> None:
