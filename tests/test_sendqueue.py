@@ -492,6 +492,24 @@ class EmptyTests(QueueCase):
         self.outlet.resume()
         self.successResultOf(waiting)
 
+    def test_drainedUnpaused(self) -> None:
+        """What the transport holds has left, until it says that it has enough; then all must."""
+        outlet = Steady()
+        queue = self.make(1 << 20, outlet)
+        queue.write(b"x" * 60_000)
+        self.clock.advance(0)
+        self.successResultOf(queue.drained())
+        self.assertEqual((queue.buffered, outlet.held), (0, 60_000))
+        queue.write(b"x" * 10_000)
+        self.clock.advance(0)
+        waiting = queue.drained()
+        outlet.leave(69_999)
+        self.assertEqual(queue.buffered, 10_000)
+        self.assertNoResult(waiting)
+        outlet.leave(1)
+        self.successResultOf(waiting)
+        self.assertEqual(queue.buffered, 0)
+
     def test_drainedWritesMore(self) -> None:
         """One who has waited may write more, and wait again."""
         again: list[object] = []

@@ -302,7 +302,7 @@ class SendQueue:
         self.flush()
 
     def drained(self) -> Deferred[None]:
-        """Fires once everything written so far has left.
+        """Fires once everything written so far has left, as :attr:`buffered` counts that.
 
         Fails with :exc:`~wsapp.errors.ConnectionClosed` where the connection ends before.
         """
