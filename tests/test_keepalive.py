@@ -87,6 +87,25 @@ class SilenceTests(KeepAliveCase):
         self.advance(9)
         self.assertEqual((self.pings(), self.watched.heard), ([], []))
 
+    def test_neverEarly(self) -> None:
+        """The silence begins with what was heard, wherever between two ticks that was."""
+        limits = self.LIMITS
+        for number in range(1, 40):
+            self.wheel.stop()
+            self.clock.advance(self.clock.seconds() % 0.25)
+            for sender, time in ((HybiSender(), limits.pingInterval), (HixieSender(), limits.idleTimeout)):
+                self.watched.heard.clear()
+                self.begin(sender)
+                self.clock.pump([0.03] * number)
+                self.keeper.heard()
+                began = self.clock.seconds()
+                while not self.transport.written and not self.watched.heard:
+                    self.clock.advance(0.01)
+                silence = self.clock.seconds() - began
+                self.assertGreaterEqual(silence, time - 1e-6)
+                self.assertLess(silence, time + 0.25 + 0.011)
+                self.keeper.stop()
+
     def test_vanished(self) -> None:
         """No answer, of whatever kind, in the ping's time: it is gone, told once."""
         self.advance(100)

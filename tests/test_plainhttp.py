@@ -100,9 +100,9 @@ class RequestTests(HTTPCase):
 
     def test_thousandsInOneRead(self) -> None:
         """As many small requests as a read can hold: no depth is reached, no traceback made."""
-        count = 65536 // 18
+        count = 65536 // 27
         peer = self.world.peer(bufferSize=1 << 30)
-        peer.feed(b"GET / HTTP/1.1\r\n\r\n" * count)
+        peer.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * count)
         self.assertEqual(len(self.pages.asked), count)
         self.ended()
 
@@ -221,6 +221,33 @@ class RequestTests(HTTPCase):
         self.assertTrue(answer.endswith(b"\r\n\r\n"))
         answer = self.answered(self.world.peer(), get())
         self.assertTrue(answer.endswith(b"this server does not answer to that Host\n"))
+
+    def test_host(self) -> None:
+        """A request names one host, and that is one of ours; HTTP/1.0 need not where none is demanded."""
+        right, wrong = "Host: test.example", "Host: evil.example"
+        for hosts, loopback, host, bare in (
+            (["test.example"], False, right, 403),
+            ([], True, "Host: localhost:80", 403),
+            ([], False, right, 200),
+        ):
+            self.world = World(origins=Origins(hosts=hosts))
+            self.world.factory.listener.loopback = loopback
+            for version, lines, status in (
+                (11, [host], 200),
+                (11, [wrong], 403 if hosts or loopback else 200),
+                (11, [], 400),
+                (11, [host, wrong], 400),
+                (11, [host, host], 400),
+                (11, [f"{host}, evil.example"], 400),
+                (11, ["Host:"], 400),
+                (10, [host], 200),
+                (10, [host, wrong], 400),
+                (10, ["Host:"], 400),
+                (10, [], bare),
+            ):
+                data = "\r\n".join([f"GET / HTTP/{version / 10}", *lines, "", ""]).encode()
+                answer = self.answered(self.world.peer(), data)
+                self.assertEqual(statuses(answer), [status], (hosts, loopback, version, lines))
 
     def test_noSite(self) -> None:
         """Where there is none: 404."""
@@ -627,7 +654,7 @@ class FairTests(HTTPCase):
                 copied += len(piece) if isinstance(place, slice) else 1
                 return piece
 
-        data = Counted(b"GET / HTTP/1.1\r\n\r\n" * 10_000)
+        data = Counted(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 10_000)
         peer.connection.dataReceived(data)
         self.world.clock.advance(0)
         self.assertEqual(len(self.pages.asked), 10_000)

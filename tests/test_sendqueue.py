@@ -17,12 +17,17 @@ from tests.wire.profile import STABLE
 from wsapp.errors import ConnectionClosed
 from wsapp.limits import Limits
 from wsapp.selection import SendQueue, Turn
-from wsapp.sendqueue import CHUNK, closed
+from wsapp.sendqueue import CHUNK, PIECE, closed
 from wsapp.wheel import Wheel
 
 
 class Outlet:
-    """A transport that writes down each write, and has enough when told."""
+    """A transport that writes down each write, and has enough when told.
+
+    :ivar unsent: What it says that it holds.
+    """
+
+    unsent = 0
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
@@ -58,6 +63,43 @@ class ViewOutlet(Outlet):
         self.views.append(pieces)
 
 
+class Steady:
+    """A transport as Twisted's are: it has enough past 64 KiB, and asks for more when all has left."""
+
+    def __init__(self) -> None:
+        self.held = self.most = 0
+        self.pauses = False
+        self.producer: IPushProducer | None = None
+
+    def write(self, data: bytes, /) -> None:
+        self.held += len(data)
+        self.most = max(self.held, self.most)
+        if self.held > 64 * 1024 and not self.pauses and self.producer is not None:
+            self.pauses = True
+            self.producer.pauseProducing()
+
+    def registerProducer(self, producer: IPushProducer, streaming: bool, /) -> None:
+        self.producer = producer
+
+    def unregisterProducer(self) -> None:
+        self.producer = None
+
+    def leave(self, size: int) -> None:
+        """So many bytes have been taken."""
+        self.held = max(self.held - size, 0)
+        if self.pauses and not self.held and self.producer is not None:
+            self.pauses = False
+            self.producer.resumeProducing()
+
+
+class Telling(Steady):
+    """One that says what it holds, as wsapp.loop's do."""
+
+    @property
+    def unsent(self) -> int:
+        return self.held
+
+
 class QueueCase(SynchronousTestCase):
     """The owner of a queue of a limit of 1,000 bytes and a stall time of 10 s."""
 
@@ -78,7 +120,7 @@ class QueueCase(SynchronousTestCase):
     def queueStalled(self) -> None:
         self.told.append(f"stalled at {self.clock.seconds():g}")
 
-    def make(self, limit: int, outlet: Outlet | None = None) -> SendQueue:
+    def make(self, limit: int, outlet: Outlet | Steady | None = None) -> SendQueue:
         """A queue to the outlet."""
         limits = Limits(maxSendBuffer=limit, stallTimeout=10)
         return SendQueue(self, outlet or self.outlet, self.turn, self.wheel, limits)
@@ -331,6 +373,59 @@ class StallTests(QueueCase):
         self.advance(1)
         self.assertEqual(self.told[-1], "stalled at 28")
 
+    def serve(self, outlet: Steady, rate: int) -> None:
+        """Keep the queue full for five minutes, or until it stalls, while so many bytes leave each second."""
+        queue = self.make(1 << 20, outlet)
+        self.told.clear()
+        for _ in range(128):
+            queue.write(b"x" * 16384)
+        self.assertTrue(queue.full)
+        for _ in range(300 * 4):
+            self.clock.advance(0.25)
+            outlet.leave(rate // 4)
+            if "stalled" in self.told[-1]:
+                break
+            if not queue.full:
+                queue.write(b"x" * 16384)
+        queue.close()
+
+    def test_steady(self) -> None:
+        """One who takes a little all the time is not stalled, one who takes nothing is."""
+        for outlet, slow in ((Steady, 16_000), (Telling, 500)):
+            for rate in (slow, 16_000, 100_000):
+                self.serve(outlet(), rate)
+                self.assertNotIn("stalled", "".join(self.told), (outlet, rate))
+                self.assertIn("progress", self.told)
+            began = self.clock.seconds()
+            self.serve(outlet(), 0)
+            self.assertEqual(self.told[-1], f"stalled at {began + 10:g}")
+
+    def test_steadyNoMore(self) -> None:
+        """The time begins again with what was seen to leave, and is over if nothing more does."""
+        outlet = Telling()
+        queue = self.make(1 << 20, outlet)
+        queue.write(b"x" * (1 << 21))
+        self.advance(9)
+        outlet.leave(1)
+        self.told.clear()
+        self.advance(1)
+        self.assertEqual(self.told, ["progress"])
+        self.advance(9.5)
+        self.assertEqual(self.told, ["progress"])
+        self.advance(0.5)
+        self.assertEqual(self.told, ["progress", "stalled at 20"])
+        self.advance(60)
+        self.assertEqual(len(self.told), 2)
+
+    def test_pieces(self) -> None:
+        """One that cannot say what it holds is given little at a time, so that it says when that has left."""
+        for outlet, most in ((Steady(), PIECE), (Telling(), CHUNK)):
+            queue = self.make(1 << 20, outlet)
+            queue.write(b"x" * (1 << 21))
+            while queue.paused:
+                outlet.leave(outlet.held)
+            self.assertEqual(outlet.most, most)
+
     def test_notFullAnyMore(self) -> None:
         """One that has room again is not stalled, nor is one that has ended."""
         for end in (self.outlet.resume, lambda: self.queue.close()):
@@ -396,6 +491,24 @@ class EmptyTests(QueueCase):
         self.assertNoResult(waiting)
         self.outlet.resume()
         self.successResultOf(waiting)
+
+    def test_drainedUnpaused(self) -> None:
+        """What the transport holds has left, until it says that it has enough; then all must."""
+        outlet = Steady()
+        queue = self.make(1 << 20, outlet)
+        queue.write(b"x" * 60_000)
+        self.clock.advance(0)
+        self.successResultOf(queue.drained())
+        self.assertEqual((queue.buffered, outlet.held), (0, 60_000))
+        queue.write(b"x" * 10_000)
+        self.clock.advance(0)
+        waiting = queue.drained()
+        outlet.leave(69_999)
+        self.assertEqual(queue.buffered, 10_000)
+        self.assertNoResult(waiting)
+        outlet.leave(1)
+        self.successResultOf(waiting)
+        self.assertEqual(queue.buffered, 0)
 
     def test_drainedWritesMore(self) -> None:
         """One who has waited may write more, and wait again."""

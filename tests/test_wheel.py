@@ -50,6 +50,11 @@ class WheelTests(SynchronousTestCase):
         self.after(1, "b")
         self.assertAlmostEqual(self.wheel.now, 103.25)
 
+    def test_tickAfter(self) -> None:
+        """Always later than the time, and by one tick at most."""
+        for time, tick in ((100.1, 100.25), (100.25, 100.5), (100.49, 100.5), (0.0, 0.25)):
+            self.assertEqual(self.wheel.tickAfter(time), tick)
+
     def test_cancel(self) -> None:
         """A call taken back is not made, whenever and however often that is done."""
         timer = self.after(1, "a")

@@ -186,7 +186,7 @@ class Client:
 
     @property
     def bufferedAmount(self) -> int:
-        """Bytes that wait to be sent."""
+        """Bytes that wait to be sent, less up to 64 KiB that the transport holds before it has enough."""
         return self._link.bufferedAmount
 
     @property
@@ -246,6 +246,9 @@ class Client:
 
     def drained(self) -> Deferred[None]:
         """Fires once everything sent so far has left for the network.
+
+        What the transport holds before it says that it has enough, up to 64 KiB, counts as having left,
+        as does what is in the system's buffers: a client that reads nothing is seen only past that.
 
         Fails with :exc:`~wsapp.errors.ConnectionClosed` where the connection ends before.
         """

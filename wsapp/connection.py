@@ -29,7 +29,7 @@ from wsapp.transports import StreamTransport, halfClose, isSecure, peerOf, recei
 from wsapp.websocket import WebSocket
 from wsapp.wheel import Timer
 from wsapp.wire.http import response
-from wsapp.wire.selection import RequestHead
+from wsapp.wire.selection import RequestHead, checkHost
 
 __all__ = ["Connection", "Listener"]
 
@@ -261,10 +261,10 @@ class Connection:
         self._bodiless = head.method == "HEAD"
         peer = peerOf(self.transport, terms.proxies)
         try:
-            if "Host" in head.headers:
-                view = terms.proxies.view(head.headers, peer, isSecure(self.transport))
-                peer = view.peer
-                terms.origins.checkHost(view, self._listener.loopback)
+            checkHost(head)
+            view = terms.proxies.view(head.headers, peer, isSecure(self.transport))
+            peer = view.peer
+            terms.origins.checkHost(view, self._listener.loopback)
             if terms.site is None:
                 raise NoSuchApp("there is nothing here but WebSockets")
             phase = PlainHTTP(

@@ -139,7 +139,10 @@ class KeepAlive(Timed):
     def _look(self) -> None:
         if self._watched.suspended():
             self.heard()
-        silence = self._wheel.now - self._heard
+            self._wheel.add(self, self._patience)
+            return
+        # What was heard came after the tick that was noted: only from the next one on is silence certain.
+        silence = self._wheel.now - self._wheel.tickAfter(self._heard)
         if silence < self._patience:
             self._wheel.add(self, self._patience - silence)
         elif self._sender.hasPing:

@@ -20,14 +20,16 @@ from wsapp.wheel import Timer, Wheel
 
 __all__ = ["Owner", "SendQueue", "Turn", "Writable"]
 
-#: Handed to the transport at once at most, so that each time it asks for more tells of progress.
+#: Handed to the transport at once at most, where it can say how much of that it holds still.
 CHUNK = 256 * 1024
+#: And where it cannot, so that each time it asks for more tells of progress: just past where it pauses.
+PIECE = 64 * 1024 + 1
 #: Bytes of a piece, on average, from which on handing over several costs less than joining them.
 WORTH = 4096
 
 
 class Writable(Protocol):
-    """What is needed of a transport."""
+    """What is needed of a transport.  What it holds is asked as ``unsent`` of those whose class has that."""
 
     def write(self, data: bytes, /) -> None: ...
 
@@ -43,7 +45,7 @@ class Owner(Protocol):
         """The queue is full: more may wait already than should."""
 
     def queueMoved(self) -> None:
-        """The transport, having refused, takes data again; the queue may be full still."""
+        """What the transport refused is leaving again, or some of it; the queue may be full still."""
 
     def queueStalled(self) -> None:
         """The queue is full, and nothing has left for the stall time."""
@@ -101,7 +103,9 @@ class SendQueue:
         "_first",
         "_handed",
         "_head",
+        "_held",
         "_limits",
+        "_most",
         "_owner",
         "_paused",
         "_pong",
@@ -132,6 +136,9 @@ class SendQueue:
         self._limits = limits
         # What is asked of the transport before the queue calls itself full.
         self._step = min(CHUNK, limits.maxSendBuffer)
+        # Of the class: a wrapper, TLS above all, passes on what it does not know to what is below it.
+        self._most = CHUNK if hasattr(type(transport), "unsent") else PIECE
+        self._held = 0  # bytes that the transport held when it was last looked at, if it can say
         self._drains = limits.backlogPolicy == "drop"
         self._stallTimer: Timer | None = None
         self._waiting: list[bytes | memoryview] = []
@@ -200,7 +207,6 @@ class SendQueue:
             if len(pieces) == 1 and isinstance(pieces[0], bytes):
                 self._transport.write(pieces[0])
                 continue
-            # Of the class: a wrapper, TLS above all, passes on what it does not know to what is below it.
             views = getattr(type(self._transport), "writeViews", None)
             if views is None or self._handed < WORTH * len(pieces):
                 self._transport.write(b"".join(pieces))
@@ -220,12 +226,27 @@ class SendQueue:
         self.full = much or (self._drains and self.full)
         if self.full:
             if self._stallTimer is None:
-                self._stallTimer = self._wheel.after(self._limits.stallTimeout, self._stalled)
+                self._watch(self._unsent())
             self._owner.queueFilled()
 
+    def _unsent(self) -> int:
+        """What the transport holds; what it was handed, where it cannot say."""
+        unsent: int = getattr(self._transport, "unsent", 0) if self._most == CHUNK else self._handed
+        return unsent
+
+    def _watch(self, held: int) -> None:
+        """See in the stall time whether anything has left of what the transport holds."""
+        self._held = held
+        self._stallTimer = self._wheel.after(self._limits.stallTimeout, self._stalled)
+
     def _stalled(self) -> None:
-        self._stallTimer = None
-        self._owner.queueStalled()
+        held = self._unsent()
+        if held < self._held:
+            self._watch(held)
+            self._owner.queueMoved()
+        else:
+            self._stallTimer = None
+            self._owner.queueStalled()
 
     def _noStall(self) -> None:
         if self._stallTimer is not None:
@@ -235,7 +256,7 @@ class SendQueue:
     def _take(self) -> list[bytes | memoryview]:
         """What is handed over next."""
         waiting = self._waiting
-        if self._size <= CHUNK and not self._head:
+        if self._size <= self._most and not self._head:
             if self._first:
                 del waiting[: self._first]
                 self._first = 0
@@ -243,7 +264,7 @@ class SendQueue:
             self._handed, self._size = self._size, 0
             return waiting
         taken: list[bytes | memoryview] = []
-        room = CHUNK
+        room = self._most
         while room and self._first < len(waiting):
             data = waiting[self._first]
             size = len(data) - self._head
@@ -258,7 +279,7 @@ class SendQueue:
                 waiting[self._first] = b""
                 self._head = 0
                 self._first += 1
-        self._handed = CHUNK - room
+        self._handed = self._most - room
         self._size -= self._handed
         if self._first == len(waiting):
             waiting.clear()
@@ -281,7 +302,7 @@ class SendQueue:
         self.flush()
 
     def drained(self) -> Deferred[None]:
-        """Fires once everything written so far has left.
+        """Fires once everything written so far has left, as :attr:`buffered` counts that.
 
         Fails with :exc:`~wsapp.errors.ConnectionClosed` where the connection ends before.
         """

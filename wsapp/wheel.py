@@ -84,6 +84,10 @@ class Wheel:
         """The precise time."""
         return self._clock.seconds()
 
+    def tickAfter(self, time: float) -> float:
+        """The first tick after a time: what came while :attr:`now` was that time was there by then."""
+        return (math.floor(time / self._tick) + 1) * self._tick
+
     def after(self, seconds: float, call: Callable[[], object]) -> Timer:
         """Have *call* called once so many seconds have passed; never, where they are infinite."""
         timer = Timer(call)

@@ -194,16 +194,32 @@ class HostTests(ServedCase):
             "localhost.evil.example",
             "127.0.0.1.evil.example",
             "1.2.3.4.5",
-            "x:y:z",
         ):
             for target in ("/", "/healthz", "/metrics", "/console.js"):
                 self.assertEqual(admin.ask(target, host=bad)[0], 403, bad)
+        self.assertEqual(admin.ask("/", host="x:y:z")[0], 400)
 
     def test_elsewhere(self) -> None:
         """So it is on other interfaces; an operator can add names."""
         admin = AdminWorld(World(), ("node1.example",), loopback=False)
         self.assertEqual(admin.ask("/readyz", host="node1.example:9000")[0], 200)
         self.assertEqual(admin.ask("/readyz", host="node2.example:9000")[0], 403)
+
+    def test_none(self) -> None:
+        """A health checker may speak HTTP/1.0 and name none; whoever speaks HTTP/1.1 names one."""
+        admin = AdminWorld(World())
+        for data, status in (
+            (b"GET /healthz HTTP/1.0\r\n\r\n", b"200"),
+            (b"OPTIONS / HTTP/1.0\r\n\r\n", b"405"),
+            (b"GET /metrics HTTP/1.0\r\n\r\n", b"200"),
+            (b"GET /healthz HTTP/1.1\r\n\r\n", b"400"),
+            (b"GET /healthz HTTP/1.0\r\nHost:\r\n\r\n", b"400"),
+            (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nHost: rebound.example\r\n\r\n", b"400"),
+        ):
+            peer = admin.peer()
+            peer.feed(data)
+            admin.clock.advance(0)
+            self.assertEqual(peer.take().split()[1], status, data)
 
 
 class PageTests(SiteCase):

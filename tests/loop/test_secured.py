@@ -453,6 +453,12 @@ class SecuredTests(SynchronousTestCase):
         self.assertIsNone(self.below.producer)
         self.assertEqual(producer.told, [])
 
+    def test_unsent(self) -> None:
+        """What it holds is what the transport below does."""
+        self.connect()
+        self.below.unsent = 12345
+        self.assertEqual(self.layer.unsent, 12345)
+
     def test_producerAtFirst(self) -> None:
         """It is paused until the handshake is over."""
         producer = Producer()

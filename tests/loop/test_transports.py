@@ -72,6 +72,39 @@ class LoopTestCase(ReactorBuilder, SynchronousTestCase):
         return client
 
 
+class UnsentTests(LoopTestCase):
+    """What has not left yet."""
+
+    def test_unsent(self) -> None:
+        """What is written and the kernel does not take; it falls with each bit that it takes."""
+        reactor = self.buildReactor()
+        server = Recorder()
+        client = self.peer(self.listen(reactor, server))
+        size = 16 * 1024 * 1024
+        seen: list[int] = []
+
+        def take() -> None:
+            unsent = server.transport.unsent
+            if not seen or unsent < seen[-1]:
+                seen.append(unsent)
+            if unsent:
+                client.recv(1 << 16)
+                reactor.callLater(0, take)
+            else:
+                server.transport.abortConnection()
+
+        def made() -> None:
+            self.assertEqual(server.transport.unsent, 0)
+            server.transport.write(b"x" * size)
+            self.assertTrue(0 < server.transport.unsent <= size)
+            reactor.callLater(0, take)
+
+        self.patch(server, "connectionMade", made)
+        self.runReactor(reactor)
+        self.assertGreater(len(seen), 3)
+        self.assertEqual((seen[-1], server.transport.unsent), (0, 0))
+
+
 class ReceivingTests(LoopTestCase):
     """To whom what arrives goes, and when."""
 

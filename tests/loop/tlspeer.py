@@ -52,6 +52,7 @@ class Below(StringTransport):
 
     waits = False
     aborted = False
+    unsent = 0
 
     def isWriting(self) -> bool:
         return self.waits

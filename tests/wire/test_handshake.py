@@ -10,7 +10,7 @@ from wsapp.errors import BadRequest, HandshakeError, MethodNotAllowed
 from wsapp.limits import Limits
 from wsapp.wire import handshake
 from wsapp.wire.deflate import Compression, Deflation
-from wsapp.wire.selection import HeadReader, RequestHead
+from wsapp.wire.selection import HeadReader, RequestHead, checkHost
 from wsapp.wire.versions import VERSIONS, negotiate
 
 KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
@@ -119,6 +119,16 @@ class UpgradeTests(Case):
             for method in ("POST", "HEAD", "OPTIONS", "get", "PUT"):
                 error = self.refused(MethodNotAllowed, *lines, request=f"{method} / HTTP/1.1")
                 self.assertEqual((error.status, error.headers), (405, (("Allow", "GET"),)))
+
+    def test_hostOfAnyRequest(self) -> None:
+        """RFC 9112 3.2: HTTP/1.0 may have none; nobody has two, or what is none."""
+        none = "GET / HTTP/1.0"
+        for request in (none, "GET / HTTP/1.1"):
+            checkHost(head("Host: example.com:80", request=request))
+            for lines in (["Host: a", "Host: a"], ["Host: a, b"], ["Host:"], ["Host: a", "host:"]):
+                self.raised(BadRequest, checkHost, head(*lines, request=request))
+        checkHost(head(request=none))
+        self.raised(BadRequest, checkHost, head())
 
     def test_http10(self) -> None:
         """An upgrade by HTTP/1.0: 400."""

@@ -13,7 +13,7 @@ cdef class SendQueue:
     cdef object _emptied, _limits, _owner, _stallTimer, _transport, _turn, _wheel
     cdef list _drained, _waiting
     cdef bytes _pong
-    cdef Py_ssize_t _first, _handed, _head, _size, _step
+    cdef Py_ssize_t _first, _handed, _head, _held, _most, _size, _step
     cdef bint _drains, _paused, _scheduled
     cdef public bint full
     cdef public Py_ssize_t sent
@@ -25,6 +25,8 @@ cdef class SendQueue:
     cpdef flush(self)
     @cython.locals(much=bint)
     cdef _measure(self)
+    cdef Py_ssize_t _unsent(self)
+    cdef _watch(self, Py_ssize_t held)
     cdef _noStall(self)
     @cython.locals(waiting=list, taken=list, room=Py_ssize_t, size=Py_ssize_t)
     cdef list _take(self)

@@ -66,6 +66,8 @@ class AdminOrigins(Origins):
     def checkHost(self, view: View, loopback: bool) -> None:
         """See :class:`~wsapp.origins.Origins`."""
         name = view.host
+        if not name:
+            return  # HTTP/1.0 of a health checker's, as no browser speaks it: there is no name to be rebound
         if name.startswith("["):
             name = name[1:].partition("]")[0]
         elif name.count(":") == 1:

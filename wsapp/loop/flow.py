@@ -79,9 +79,14 @@ class Flow:
         if self.connected:
             self._limit(size)
 
+    @property
+    def unsent(self) -> int:
+        """How many bytes wait to be sent: written here, and not taken by the kernel."""
+        return self._stream.get_write_buffer_size() if self.connected else 0
+
     def isWriting(self) -> bool:
         """Whether anything waits to be sent."""
-        return self.connected and self._stream.get_write_buffer_size() > 0
+        return self.unsent > 0
 
     # IConsumer
 

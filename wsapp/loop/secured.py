@@ -416,6 +416,12 @@ class TLSTransport:
         """The address of this end."""
         return self._below.getHost()
 
+    @property
+    def unsent(self) -> int:
+        """How many encrypted bytes wait to be sent."""
+        unsent: int = self._below.unsent
+        return unsent
+
     # ISSLTransport, INegotiated, ISystemHandle
 
     def getHandle(self) -> Connection | None:

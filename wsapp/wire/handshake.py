@@ -25,6 +25,7 @@ __all__ = [
     "acceptHybi",
     "checkHixie75",
     "checkHixie76",
+    "checkHost",
     "checkHybi",
     "checkUpgrade",
     "keyDigest",
@@ -67,6 +68,17 @@ def _only(head: RequestHead, name: str) -> str:
     return values[0]
 
 
+def checkHost(head: RequestHead) -> None:
+    """One host, as any request must name it (RFC 9112 3.2); HTTP/1.0 need not, but no more than one.
+
+    :raises BadRequest: It is not so.
+    """
+    if head.version < 11 and "Host" not in head.headers:
+        return
+    if not _HOST.fullmatch(_only(head, "Host")):
+        raise BadRequest("the Host header is not a host")
+
+
 def checkUpgrade(head: RequestHead) -> None:
     """What every version asks of the request (RFC 6455 4.2.1).
 
@@ -78,8 +90,7 @@ def checkUpgrade(head: RequestHead) -> None:
         raise BadRequest("a WebSocket's opening handshake needs HTTP/1.1")
     if not head.headers.hasToken("Connection", "upgrade"):
         raise BadRequest("the Connection header does not say Upgrade")
-    if not _HOST.fullmatch(_only(head, "Host")):
-        raise BadRequest("the Host header is not a host")
+    checkHost(head)
     if "Transfer-Encoding" in head.headers or len(head.headers.getAll("Content-Length")) > 1:
         raise BadRequest("an opening handshake has no body")
 

@@ -21,6 +21,7 @@ __all__ = [
     "acceptHybi",
     "checkHixie75",
     "checkHixie76",
+    "checkHost",
     "checkHybi",
     "checkUpgrade",
     "checked",
@@ -41,6 +42,7 @@ if not TYPE_CHECKING and os.environ.get("WSAPP_PURE", "0") in ("", "0"):
             acceptHybi,
             checkHixie75,
             checkHixie76,
+            checkHost,
             checkHybi,
             checkUpgrade,
         )
@@ -63,6 +65,7 @@ if TYPE_CHECKING or not accelerated:
         acceptHybi,
         checkHixie75,
         checkHixie76,
+        checkHost,
         checkHybi,
         checkUpgrade,
     )
