@@ -124,6 +124,6 @@ class QuickNews(Slow):
 
 
 class SlowHistory(Slow):
-    """The same where all else, a publish with its news too, overtakes the answer to who asks for the history."""
+    """The same where all else, a publish with its news too, overtakes the answer with a history."""
 
     recalling = 0.3

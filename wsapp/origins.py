@@ -160,7 +160,7 @@ class Origins:
             host = f"[{host}]"
         if "*" in host:
             raise ValueError(
-                f"{host!r} is not a host name: wildcards are for origins only; give each name, or none for any"
+                f"{host!r} is not a host name: wildcards are for origins only: give each name, or none"
             )
         match = _HOST.fullmatch(host.lower())
         if match is None or match[2]:
