@@ -33,6 +33,7 @@ from wsapp.brokers.memory import MemoryBroker
 from wsapp.brokers.redis.broker import AWAY, RedisBroker
 from wsapp.limitoptions import OPTIONS
 from wsapp.limits import Limits
+from wsapp.listening import BadEndpoint
 from wsapp.notify import Notifier
 from wsapp.service import Server
 from wsapp.signals import Signals
@@ -219,6 +220,8 @@ class OwningTests(ServedCase):
         self.patch(Notifier, "_say", lambda notifier, state: self.systemd.append(state))
         self.triggers: list[tuple[Any, ...]] = []
         self.server: Any = type("Fake", (), {"started": Deferred()})()
+        self.traces: list[type[BaseException]] = []
+        self.patch(sys, "excepthook", lambda kind, *_: self.traces.append(kind))
         tap._owning(self, self.server, 500, self.stop)
 
     def callWhenRunning(self, call: Callable[[], object]) -> None:
@@ -232,6 +235,15 @@ class OwningTests(ServedCase):
     def addSystemEventTrigger(self, *arguments: Any) -> None:
         """As the reactor."""
         self.triggers.append(arguments)
+
+    def test_cannotListen(self) -> None:
+        """Of a port that cannot be listened on the log has one line, and twistd's end shows no traceback."""
+        sys.excepthook(BadEndpoint, BadEndpoint("unix:/s: no"), None)
+        self.assertEqual(self.traces, [])
+        told = [(event["log_level"].name, str(event["error"])) for event in self.logged if "error" in event]
+        self.assertEqual(told, [("critical", "unix:/s: no")])
+        sys.excepthook(KeyError, KeyError(), None)
+        self.assertEqual(self.traces, [KeyError])
 
     def test_signals(self) -> None:
         """Once the reactor runs it takes the signals over."""
@@ -367,6 +379,10 @@ class WrongTests(TapCase):
             ("tcp:0:interface=no host", ("no host",)),
             ("unix:/no/such/folder/s", ("/no/such/folder",)),
             (f"unix:{self.folder}", ("not a socket",)),
+            ("unix:", ("no path", "unix:/run/wsapp.sock")),
+            (f"unix:{'s' * 120}", ("120 bytes", "shorter")),
+            ("stdio:", ("stdio:", "tcp:8080")),
+            ("systemd:domain=INET:index=0", ("systemd has handed over no such socket",)),
             ("ssl:0:privateKey=missing.pem", ("missing.pem", "No such file")),
         ):
             self.refused("--port", text, words=words)
@@ -383,7 +399,10 @@ class WrongTests(TapCase):
             used.bind(path)
             used.listen()
             self.refused("--port", f"unix:{path}", words=("in use",))
+        self.refused("--port", f"unix:{path}", words=("left behind",))
+        os.symlink("999999999", f"{path}.lock")  # as a process of Twisted's leaves it that has died
         self.assertIsInstance(self.serverOf("--port", f"unix:{path}"), Server)
+        self.refused("--port", f"unix:{path}", "--port", f"unix:{path}", words=("in use",))
 
     def test_keys(self) -> None:
         """Keys and certificates that cannot be used."""

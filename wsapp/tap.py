@@ -8,7 +8,6 @@ a one-line ``UsageError`` there.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import dataclasses
 import os
 import sys
@@ -204,6 +203,7 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
     """
     from wsapp.descriptors import raiseLimit
     from wsapp.heap import giveBack, heap, keepFreed
+    from wsapp.listening import shortly
     from wsapp.notify import Notifier
     from wsapp.signals import Signals
     from wsapp.wire.selection import accelerated
@@ -223,6 +223,7 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
             (_log.info if said[1] else _log.warn)("{limit}", limit=said[0])
         keepFreed()
         reactor.callWhenRunning(lambda: giveBack(reactor, heap()))
+    sys.excepthook = shortly(sys.excepthook)  # twistd lets what cannot be listened on end the program
     notifier = Notifier(reactor, os.environ)
     server.started.addCallbacks(lambda _: reactor.callWhenRunning(notifier.ready), failed)
     worker = Inheritance.current is not None
@@ -236,6 +237,7 @@ def _build(options: Options, reactor: Any) -> IService:
     from wsapp.listening import ClientCertificates, Endpoint
     from wsapp.origins import Origins, TrustedProxies
     from wsapp.registry import load, registered
+    from wsapp.rehearsal import Held
     from wsapp.service import Server
     from wsapp.wire.deflate import Compression
     from wsapp.wire.versions import parseVersions
@@ -289,7 +291,7 @@ def _build(options: Options, reactor: Any) -> IService:
     admin = options.admin(reactor) if left is None else None
     if left is None:
         count = workerCount(options["workers"], options["broker"], apps)
-        with contextlib.ExitStack() as held:
+        with Held() as held:
             for endpoint in endpoints if admin is None else [*endpoints, admin]:
                 endpoint.rehearse(held)
         if count is not None:
