@@ -27,6 +27,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import wsapp.listening
 from tests.peers import ServedCase
+from tests.test_tls import Authority, TLSCase
 from wsapp import descriptors, heap, tap
 from wsapp.brokers import Keep
 from wsapp.brokers.memory import MemoryBroker
@@ -46,8 +47,17 @@ from wsapp.workers.master import MARGIN, Master
 from wsapp.workers.worker import Obedience
 
 
+def secured(folder: Path, authority: Authority) -> str:
+    """A port that speaks TLS, with a key and a certificate in this folder."""
+    for name, content in zip(("key.pem", "cert.pem"), authority.issue("localhost"), strict=True):
+        (folder / name).write_bytes(content)
+    return "ssl:0:interface=127.0.0.1:privateKey=key.pem:certKey=cert.pem"
+
+
 class TapCase(SynchronousTestCase):
     """Nothing is listened on, no signal is taken over, no exit is registered."""
+
+    suppress = TLSCase.suppress
 
     def setUp(self) -> None:
         self.owned: list[Any] = []
@@ -192,8 +202,11 @@ class OptionTests(TapCase):
 
     def test_clientCertificates(self) -> None:
         """--client-ca and --client-ca-optional are every port's."""
+        authority = Authority()
+        (self.folder / "ca.pem").write_bytes(authority.pem)
+        port = secured(self.folder, authority)
         for flags, required in (((), True), (("--client-ca-optional",), False)):
-            (endpoint,) = self.serverOf("--client-ca", "ca.pem", *flags)._endpoints
+            (endpoint,) = self.serverOf("--client-ca", "ca.pem", "--port", port, *flags)._endpoints
             assert endpoint._clients is not None
             self.assertEqual(
                 (endpoint._clients.authorities, endpoint._clients.required), ("ca.pem", required)
@@ -317,6 +330,28 @@ class WrongTests(TapCase):
             ("hello.py:Wrong", ("maxHead is the whole server's", "maxMessage")),
         ):
             self.refused("--app", spec, words=words)
+
+    def test_pages(self) -> None:
+        """An application whose pages are not there."""
+        (self.folder / "hello.py").write_text(
+            "from wsapp import App\nfrom wsapp.web import StaticFolder\nclass Hello(App):\n"
+            "    def resource(self): return StaticFolder('no such folder')\n"
+        )
+        self.refused("--app", "hello.py:Hello", words=("hello", "no such folder' is not a folder: its pages"))
+
+    def test_clientCertificates(self) -> None:
+        """What --client-ca demands, only ssl: ports can ask for."""
+        for ports in ((), ("--port", "haproxy:tcp:0:interface=127.0.0.1")):
+            self.refused("--client-ca", "ca.pem", *ports, words=("--client-ca", "ssl:"))
+        self.refused("--client-ca-optional", words=("--client-ca-optional", "without --client-ca"))
+        (self.folder / "garbage.pem").write_text("garbage")
+        port = secured(self.folder, Authority())
+        for name in ("missing.pem", "garbage.pem"):
+            self.refused("--client-ca", name, "--port", port, words=("--client-ca", name))
+        for text in (port, f"haproxy:{port}"):
+            self.assertIsInstance(
+                self.serverOf("--client-ca", "cert.pem", "--port", text, "--port", "tcp:0"), Server
+            )
 
     def test_sameName(self) -> None:
         """Two applications of one name, and how to name one otherwise."""

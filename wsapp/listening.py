@@ -35,7 +35,7 @@ from wsapp.errors import WsappError
 from wsapp.rehearsal import Held, Rehearsal
 from wsapp.unread import BoundedConnection
 
-__all__ = ["BACKLOG", "BadEndpoint", "ClientCertificates", "Endpoint", "shortly"]
+__all__ = ["BACKLOG", "BadEndpoint", "ClientCertificates", "Endpoint", "shortly", "speaksTLS"]
 
 _log = Logger()
 
@@ -67,6 +67,11 @@ def _deepened(text: str) -> str:
     if kind not in _BEFORE_BACKLOG or "backlog" in named or len(unnamed) > _BEFORE_BACKLOG[kind]:
         return text
     return f"{text}:backlog={BACKLOG}"
+
+
+def speaksTLS(text: str) -> bool:
+    """Whether an endpoint's clients come by TLS, and can be asked for certificates."""
+    return text.removeprefix(_ANNOUNCED).startswith("ssl:")
 
 
 class BadEndpoint(WsappError):

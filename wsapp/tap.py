@@ -234,7 +234,7 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
 
 def _build(options: Options, reactor: Any) -> IService:
     from wsapp.errors import RegistryError
-    from wsapp.listening import ClientCertificates, Endpoint
+    from wsapp.listening import ClientCertificates, Endpoint, speaksTLS
     from wsapp.origins import Origins, TrustedProxies
     from wsapp.registry import load, registered
     from wsapp.rehearsal import Held
@@ -262,9 +262,16 @@ def _build(options: Options, reactor: Any) -> IService:
     named("allow-origin", Origins, lists["allow-origin"])
     origins = named("host", Origins, lists["allow-origin"], bool(options["require-origin"]), lists["host"])
     proxies = named("trust-proxy", TrustedProxies, lists["trust-proxy"])
+    ports = lists["port"] or ["tcp:8080:interface=127.0.0.1"]
     clients = None
-    if options["client-ca"]:
+    if options["client-ca"] is not None:
+        if not any(speaksTLS(port) for port in ports):
+            raise ValueError(
+                "--client-ca does nothing without a port that speaks TLS: give it as --port ssl:8443:..."
+            )
         clients = ClientCertificates(options["client-ca"], not options["client-ca-optional"])
+    elif options["client-ca-optional"]:
+        raise ValueError("--client-ca-optional does nothing without --client-ca")
     if not lists["app"]:
         there = "; ".join(f"{entry.name} ({entry.description})" for entry in registered().values())
         raise ValueError(f"no application: give one by --app; registered are {there}")
@@ -274,7 +281,6 @@ def _build(options: Options, reactor: Any) -> IService:
         if name in apps:
             raise RegistryError(f"two applications are called {name!r}: serve one as --app OTHERNAME={spec}")
         apps[name] = app
-    ports = lists["port"] or ["tcp:8080:interface=127.0.0.1"]
     left = Inheritance.current
     inherited: list[Inheriting] = []
     if left is not None:
