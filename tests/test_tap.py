@@ -582,6 +582,18 @@ class WorkersTests(TapCase):
         line = ["--workers", "1", "--app", "echo", "--port", "tcp:0:interface=127.0.0.1"]
         self.assertIn("--chroot", str(self.assertRaises(UsageError, options.parseOptions, line)))
 
+    def test_apps(self) -> None:
+        """What applications cannot have is said by the master too, before any worker is started."""
+        (self.folder / "wrong.py").write_text(
+            "from wsapp import App\nfrom wsapp.web import StaticFolder\n"
+            "class Pages(App):\n    def resource(self): return StaticFolder('no such folder')\n"
+            "class Limits(App): limits = {'maxHead': 5}\n"
+        )
+        for name, words in (("Pages", "is not a folder"), ("Limits", "maxHead is the whole server's")):
+            for count in ("1", "2"):
+                options = ("--workers", count, "--broker", "redis://127.0.0.1", "--app", f"wrong.py:{name}")
+                self.refused(*options, words=(words,))
+
     def test_embedded(self) -> None:
         """A private Valkey is started beside them."""
         self.patch(embedded, "program", lambda: "/valkey")

@@ -303,6 +303,7 @@ def _build(options: Options, reactor: Any) -> IService:
         if count is not None:
             from wsapp.mastering import masterOf
 
+            Server(reactor, apps, limits=limits)  # or only the workers found out what cannot be of an app
             grace = drain + limits.handshakeTimeout + 2 * limits.closeTimeout
             embedded = options["broker"] == EMBEDDED
             meet = count > 1 and resume > 0
