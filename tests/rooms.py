@@ -107,12 +107,13 @@ class Slow(RoomSuite):
     """Over a slow broker, whose answers overtake news."""
 
     back, telling = 0.02, 0.05
+    recalling: float | None = None
 
     def makeBroker(self) -> SlowBroker:
         """A node of the same hub."""
         if self.hub is None:
             self.hub = Hub(self.clock)
-        self.broker = SlowBroker(self.clock, self.hub, back=self.back, telling=self.telling)
+        self.broker = SlowBroker(self.clock, self.hub, 0.02, self.back, self.telling, self.recalling)
         return self.broker
 
 
@@ -120,3 +121,9 @@ class QuickNews(Slow):
     """The same where news overtakes answers."""
 
     back, telling = 0.06, 0.01
+
+
+class SlowHistory(Slow):
+    """The same where all else, a publish with its news too, overtakes the answer with a history."""
+
+    recalling = 0.3

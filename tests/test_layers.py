@@ -23,7 +23,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "waiter", "wire.events", "wire.masking", "wire.viewing", "wire.utf8"),
     ("wire.http", "wire.deflate", "wire.gathering", "wire.framing"),
     ("wire.handshake", "wire.hybi", "wire.frames", "wire.hixie"),
-    ("wire.selection", "metrics", "announced", "unread"),
+    ("wire.selection", "metrics", "announced", "unread", "rehearsal"),
     # what everything may use
     (
         "wire.versions",

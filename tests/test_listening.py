@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
+import secrets
 import socket
 import warnings
 from pathlib import Path
@@ -23,6 +25,7 @@ from tests.peers import Recorder
 from tests.sockets import call, portOf, reactor
 from wsapp.listening import BACKLOG, BadEndpoint, Endpoint, _Between
 from wsapp.origins import TrustedProxies
+from wsapp.rehearsal import Held
 from wsapp.service import Server
 
 
@@ -32,7 +35,8 @@ class RehearsalTests(SynchronousTestCase):
     def setUp(self) -> None:
         self.folder = Path(self.mktemp()).absolute()
         self.folder.mkdir(parents=True)
-        self.held = contextlib.ExitStack()
+        self.before = os.getcwd()
+        self.held = Held()
         self.addCleanup(self.held.close)
 
     def rehearse(self, text: str) -> None:
@@ -129,17 +133,68 @@ class RehearsalTests(SynchronousTestCase):
 
     def test_unix(self) -> None:
         """A socket that somebody listens on, a file that is none, a folder that is not there; what was left
-        behind by a dead process is no obstacle."""
+        behind by a dead process is no obstacle where Twisted's lock says so, else it is to be removed."""
         path = self.short("s")
         with socket.socket(socket.AF_UNIX) as used:
             used.bind(path)
-            self.rehearse(f"unix:{path}")
+            self.refused(f"unix:{path}", "left behind", "remove it")
             used.listen()
             self.refused(f"unix:{path}", "in use")
+        os.symlink("999999999", f"{path}.lock")
         self.rehearse(f"unix:{path}")
+        self.refused(f"unix:{path}:lockfile=0", "left behind")
         (self.folder / "file").write_text("x")
         self.refused(f"unix:{self.short('file')}", "not a socket")
         self.refused("unix:/no/such/folder/s", "/no/such/folder")
+
+    def test_unixTwice(self) -> None:
+        """A path that the same command line names before, however it is written."""
+        self.rehearse(f"unix:{self.short('s')}")
+        self.refused(f"unix:{self.short('s')}", "in use")
+        self.refused(f"unix:{self.short('.')}/./s", "in use")
+        self.rehearse(f"unix:{self.short('t')}")
+        self.held.close()
+        self.rehearse(f"unix:{self.short('s')}")
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+    def test_unixPaths(self) -> None:
+        """No path, one that is too long for a socket, and the longest that is not."""
+        self.refused("unix:", "no path", "unix:/run/wsapp.sock")
+        self.refused(f"unix:{'é' * 60}", "120 bytes", "shorter")
+        os.chdir(self.folder)
+        self.addCleanup(os.chdir, self.before)
+        self.rehearse(f"unix:{'s' * 100}")
+        self.rehearse("unix:s")  # any other name that short may be there
+
+    def test_noSocketsThere(self) -> None:
+        """A folder in which there can be none, or not by this process."""
+
+        class Refusing(socket.socket):
+            def bind(self, address: Any) -> None:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+        self.patch(socket, "socket", Refusing)
+        self.refused(f"unix:{self.short('s')}", "no socket can be made in", "Permission denied")
+        self.refused("unix:s", "no socket can be made in .: Permission denied")
+
+    def test_shortNameTaken(self) -> None:
+        """What it is tried out with may be there already: then there can be sockets."""
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(self.short("0"))
+            self.patch(secrets, "token_hex", lambda size: "0" * size)
+            self.rehearse(f"unix:{self.short('s')}")
+        self.assertEqual([path.name for path in self.folder.iterdir()], ["0"])
+
+    def test_noPort(self) -> None:
+        """Standard input and output are none."""
+        for text in ("stdio:", "haproxy:stdio:"):
+            self.refused(text, text, "tcp:8080")
+
+    def test_notHandedOver(self) -> None:
+        """Sockets that systemd has not handed over."""
+        for text in ("systemd:domain=INET:index=0", "systemd:domain=UNIX:name=web", "haproxy:systemd:INET:7"):
+            self.refused(text, text, "systemd has handed over no such socket", ".socket unit")
+        self.refused("systemd:domain=INET", "is not an endpoint")
 
     def test_keys(self) -> None:
         """Keys that are not there, or garbage."""
@@ -201,6 +256,14 @@ class ListenTests(TestCase):
         # Twisted 24 leaves the socket that it could not bind to the collector.
         gc.collect()
         self.flushWarnings()
+
+    def test_locked(self) -> None:
+        """A UNIX socket whose lock another process has."""
+        path = os.path.relpath(Path(self.mktemp()).absolute())
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.symlink(str(os.getppid()), f"{path}.lock")
+        listening = Endpoint(reactor, f"unix:{path}").listen(Factory.forProtocol(Protocol))
+        self.assertIn(".lock", str(self.failureResultOf(listening, BadEndpoint).value))
 
     def test_unix(self) -> Deferred[None]:
         """A UNIX socket: any Host is answered to, peers have no address."""

@@ -205,6 +205,9 @@ class HostTests(SynchronousTestCase):
         for text in ("example.com:80", "http://example.com", "", "a b", "[::1", "[::1]:80"):
             error = str(self.assertRaises(ValueError, Origins, hosts=[text]))
             self.assertIn("is not a host name", error)
+        for text in ("*", "*.ex.org", "a*.example"):
+            error = str(self.assertRaises(ValueError, Origins, hosts=[text]))
+            self.assertIn(f"{text!r} is not a host name: wildcards", error)
 
 
 class ProxyTests(SynchronousTestCase):

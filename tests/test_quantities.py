@@ -43,14 +43,17 @@ class QuantityTests(SynchronousTestCase):
     def test_seconds(self) -> None:
         """Seconds, whole or not; 0 too."""
         self.assertEqual([parseSeconds(text) for text in ("20", "0.5", "0", "1e1")], [20, 0.5, 0, 10])
-        for text in ("", "-1", "-0.5", "nan", "inf", "Infinity", "5s", "1:30", "soon"):
+        self.assertEqual(parseSeconds("31536000"), 365 * 86400)
+        for text in ("31536001", "1e308", "", "-1", "-0.5", "nan", "inf", "Infinity", "5s", "1:30", "soon"):
             error = str(self.assertRaises(ValueError, parseSeconds, text))
             self.assertIn(repr(text), error)
             self.assertIn("seconds", error)
+            self.assertIn("at most 31536000 (a year)", error)
 
     def test_rates(self) -> None:
         """How many in a second, or off."""
         self.assertEqual([parseRate(text) for text in ("20", "0.5", "0", "off", " OFF ")], [20, 0.5, 0, 0, 0])
+        self.assertEqual(parseRate("1e9"), 1e9)
         self.assertEqual(
             [parseByteRate(text) for text in ("65536", "64K", "0", "off", "1m")],
             [65536, 65536, 0, 0, 1 << 20],

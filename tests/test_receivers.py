@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.brokers.slow import Hub, SlowBroker
-from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, audienceOf, own
+from tests.rooms import InMemory, QuickNews, Room, RoomSuite, Slow, SlowHistory, audienceOf, own
 from wsapp.brokers import Channel, Member
 from wsapp.brokers.redis.address import Address
 from wsapp.brokers.redis.broker import RedisBroker
@@ -237,6 +237,10 @@ class Joining(RoomSuite):
 
 class MemoryTests(InMemory, Joining, SynchronousTestCase):
     """Over the broker in memory."""
+
+
+class SlowHistoryTests(SlowHistory, Joining, SynchronousTestCase):
+    """Over one that takes its time with the history."""
 
 
 class SlowTests(Slow, Joining, SynchronousTestCase):

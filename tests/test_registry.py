@@ -192,7 +192,9 @@ class LoadTests(LoadCase):
         self.refused("no.such.module:Class", "'no.such.module'", "package.module:Class")
         self.refused("nosuch:Class", "'nosuch'")
         self.refused("no/such/file.py:Class", "no/such/file.py")
-        self.refused(".hidden:Class", ".hidden")
+        for name in ("", ".", ".hidden", "pack.", "pack..games"):
+            self.refused(f"{name}:Class", f"{name!r} cannot name a module", "package.module:Class")
+        self.refused("a=:Class", "'' cannot name a module")
 
     def test_cannotBeImported(self) -> None:
         """A file that fails while it is imported says what, where, and in one line."""

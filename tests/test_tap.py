@@ -27,12 +27,14 @@ from twisted.trial.unittest import SynchronousTestCase
 
 import wsapp.listening
 from tests.peers import ServedCase
+from tests.test_tls import Authority, TLSCase
 from wsapp import descriptors, heap, tap
 from wsapp.brokers import Keep
 from wsapp.brokers.memory import MemoryBroker
 from wsapp.brokers.redis.broker import AWAY, RedisBroker
 from wsapp.limitoptions import OPTIONS
 from wsapp.limits import Limits
+from wsapp.listening import BadEndpoint
 from wsapp.notify import Notifier
 from wsapp.service import Server
 from wsapp.signals import Signals
@@ -45,8 +47,17 @@ from wsapp.workers.master import MARGIN, Master
 from wsapp.workers.worker import Obedience
 
 
+def secured(folder: Path, authority: Authority) -> str:
+    """A port that speaks TLS, with a key and a certificate in this folder."""
+    for name, content in zip(("key.pem", "cert.pem"), authority.issue("localhost"), strict=True):
+        (folder / name).write_bytes(content)
+    return "ssl:0:interface=127.0.0.1:privateKey=key.pem:certKey=cert.pem"
+
+
 class TapCase(SynchronousTestCase):
     """Nothing is listened on, no signal is taken over, no exit is registered."""
+
+    suppress = TLSCase.suppress
 
     def setUp(self) -> None:
         self.owned: list[Any] = []
@@ -191,8 +202,11 @@ class OptionTests(TapCase):
 
     def test_clientCertificates(self) -> None:
         """--client-ca and --client-ca-optional are every port's."""
+        authority = Authority()
+        (self.folder / "ca.pem").write_bytes(authority.pem)
+        port = secured(self.folder, authority)
         for flags, required in (((), True), (("--client-ca-optional",), False)):
-            (endpoint,) = self.serverOf("--client-ca", "ca.pem", *flags)._endpoints
+            (endpoint,) = self.serverOf("--client-ca", "ca.pem", "--port", port, *flags)._endpoints
             assert endpoint._clients is not None
             self.assertEqual(
                 (endpoint._clients.authorities, endpoint._clients.required), ("ca.pem", required)
@@ -219,6 +233,8 @@ class OwningTests(ServedCase):
         self.patch(Notifier, "_say", lambda notifier, state: self.systemd.append(state))
         self.triggers: list[tuple[Any, ...]] = []
         self.server: Any = type("Fake", (), {"started": Deferred()})()
+        self.traces: list[type[BaseException]] = []
+        self.patch(sys, "excepthook", lambda kind, *_: self.traces.append(kind))
         tap._owning(self, self.server, 500, self.stop)
 
     def callWhenRunning(self, call: Callable[[], object]) -> None:
@@ -232,6 +248,15 @@ class OwningTests(ServedCase):
     def addSystemEventTrigger(self, *arguments: Any) -> None:
         """As the reactor."""
         self.triggers.append(arguments)
+
+    def test_cannotListen(self) -> None:
+        """Of a port that cannot be listened on the log has one line, and twistd's end shows no traceback."""
+        sys.excepthook(BadEndpoint, BadEndpoint("unix:/s: no"), None)
+        self.assertEqual(self.traces, [])
+        told = [(event["log_level"].name, str(event["error"])) for event in self.logged if "error" in event]
+        self.assertEqual(told, [("critical", "unix:/s: no")])
+        sys.excepthook(KeyError, KeyError(), None)
+        self.assertEqual(self.traces, [KeyError])
 
     def test_signals(self) -> None:
         """Once the reactor runs it takes the signals over."""
@@ -290,6 +315,8 @@ class WrongTests(TapCase):
             ("hello.py", ("hello.py:ClassName",)),
             ("missing.py:Hello", ("missing.py",)),
             ("missing.module:Hello", ("'missing.module'",)),
+            (":Hello", ("''", "package.module:Class")),
+            (".x:Y", ("'.x'", "package.module:Class")),
             ("bad.py:Hello", ("bad.py", "nothing_of_that_name")),
             ("chat:colour=red", ("'colour'", "title")),
             ("chat:title", ("'title'", "OPTION=VALUE")),
@@ -303,6 +330,28 @@ class WrongTests(TapCase):
             ("hello.py:Wrong", ("maxHead is the whole server's", "maxMessage")),
         ):
             self.refused("--app", spec, words=words)
+
+    def test_pages(self) -> None:
+        """An application whose pages are not there."""
+        (self.folder / "hello.py").write_text(
+            "from wsapp import App\nfrom wsapp.web import StaticFolder\nclass Hello(App):\n"
+            "    def resource(self): return StaticFolder('no such folder')\n"
+        )
+        self.refused("--app", "hello.py:Hello", words=("hello", "no such folder' is not a folder: its pages"))
+
+    def test_clientCertificates(self) -> None:
+        """What --client-ca demands, only ssl: ports can ask for."""
+        for ports in ((), ("--port", "haproxy:tcp:0:interface=127.0.0.1")):
+            self.refused("--client-ca", "ca.pem", *ports, words=("--client-ca", "ssl:"))
+        self.refused("--client-ca-optional", words=("--client-ca-optional", "without --client-ca"))
+        (self.folder / "garbage.pem").write_text("garbage")
+        port = secured(self.folder, Authority())
+        for name in ("missing.pem", "garbage.pem"):
+            self.refused("--client-ca", name, "--port", port, words=("--client-ca", name))
+        for text in (port, f"haproxy:{port}"):
+            self.assertIsInstance(
+                self.serverOf("--client-ca", "cert.pem", "--port", text, "--port", "tcp:0"), Server
+            )
 
     def test_sameName(self) -> None:
         """Two applications of one name, and how to name one otherwise."""
@@ -321,6 +370,8 @@ class WrongTests(TapCase):
             ("close-timeout", "-1"),
             ("handshake-timeout", "nan"),
             ("hook-timeout", "inf"),
+            ("ping-interval", "1e308"),
+            ("handshake-timeout", "1e308"),
             ("message-rate", "-1"),
             ("message-rate", "many"),
             ("byte-rate", "64KB"),
@@ -339,11 +390,14 @@ class WrongTests(TapCase):
             ("versions", "13,,8", ("''",)),
             ("drain", "soon", ("'soon'", "seconds such as")),
             ("drain", "-1", ("'-1'", "seconds such as")),
+            ("resume", "1e9", ("'1e9'", "a year")),
             ("compression", "on", ("'on'", "off, shared or takeover")),
             ("tls", "ssl", ("'ssl'", "own or twisted")),
             ("allow-origin", "example.com", ("'example.com'", "https://example.com")),
             ("allow-origin", "https://example.com/", ("'https://example.com/'",)),
             ("host", "example.com:80", ("'example.com:80'", "port")),
+            ("host", "*", ("'*'", "wildcards")),
+            ("host", "*.ex.org", ("'*.ex.org'", "wildcards")),
             ("trust-proxy", "proxy.example", ("'proxy.example'", "10.0.0.0/8")),
         ):
             self.refused(f"--{option}", text, words=(f"--{option}", *words))
@@ -360,6 +414,10 @@ class WrongTests(TapCase):
             ("tcp:0:interface=no host", ("no host",)),
             ("unix:/no/such/folder/s", ("/no/such/folder",)),
             (f"unix:{self.folder}", ("not a socket",)),
+            ("unix:", ("no path", "unix:/run/wsapp.sock")),
+            (f"unix:{'s' * 120}", ("120 bytes", "shorter")),
+            ("stdio:", ("stdio:", "tcp:8080")),
+            ("systemd:domain=INET:index=0", ("systemd has handed over no such socket",)),
             ("ssl:0:privateKey=missing.pem", ("missing.pem", "No such file")),
         ):
             self.refused("--port", text, words=words)
@@ -376,7 +434,10 @@ class WrongTests(TapCase):
             used.bind(path)
             used.listen()
             self.refused("--port", f"unix:{path}", words=("in use",))
+        self.refused("--port", f"unix:{path}", words=("left behind",))
+        os.symlink("999999999", f"{path}.lock")  # as a process of Twisted's leaves it that has died
         self.assertIsInstance(self.serverOf("--port", f"unix:{path}"), Server)
+        self.refused("--port", f"unix:{path}", "--port", f"unix:{path}", words=("in use",))
 
     def test_keys(self) -> None:
         """Keys and certificates that cannot be used."""
@@ -520,6 +581,18 @@ class WorkersTests(TapCase):
         options.parent = {"chroot": "/srv"}
         line = ["--workers", "1", "--app", "echo", "--port", "tcp:0:interface=127.0.0.1"]
         self.assertIn("--chroot", str(self.assertRaises(UsageError, options.parseOptions, line)))
+
+    def test_apps(self) -> None:
+        """What applications cannot have is said by the master too, before any worker is started."""
+        (self.folder / "wrong.py").write_text(
+            "from wsapp import App\nfrom wsapp.web import StaticFolder\n"
+            "class Pages(App):\n    def resource(self): return StaticFolder('no such folder')\n"
+            "class Limits(App): limits = {'maxHead': 5}\n"
+        )
+        for name, words in (("Pages", "is not a folder"), ("Limits", "maxHead is the whole server's")):
+            for count in ("1", "2"):
+                options = ("--workers", count, "--broker", "redis://127.0.0.1", "--app", f"wrong.py:{name}")
+                self.refused(*options, words=(words,))
 
     def test_embedded(self) -> None:
         """A private Valkey is started beside them."""

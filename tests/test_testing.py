@@ -17,8 +17,11 @@ from wsapp.apps.echo import Echo
 from wsapp.client import Client
 from wsapp.errors import WsappError
 from wsapp.limits import Limits
+from wsapp.memory import MemoryTransport
 from wsapp.request import Reject, Request
 from wsapp.testing import NothingReceived, Rejected, TestClient, TestServer
+from wsapp.wire.deflate import Compression
+from wsapp.wire.headers import Headers
 
 
 def own(client: TestClient) -> Client:
@@ -254,6 +257,26 @@ class ClientTests(SynchronousTestCase):
         """Bytes can be sent as they are; a broken frame is closed with 1002."""
         self.client.sendRaw(b"\x81\x02hi")
         self.assertEqual(self.client.closed and self.client.closed[0], 1002)
+
+    def test_compression(self) -> None:
+        """One that offers permessage-deflate speaks it where the server has agreed to it."""
+        for compression in Compression:
+            for offered in ("permessage-deflate", "permessage-deflate; client_max_window_bits"):
+                server = TestServer(Echo(), compression=compression)
+                client = server.connect(headers={"Sec-WebSocket-Extensions": offered})
+                self.assertEqual("Sec-WebSocket-Extensions" in client.headers, compression.value != "off")
+                for message in ("x" * 1000, "x" * 1000, b"y" * 5000, "short"):
+                    client.send(message)
+                    if compression.value != "off":
+                        self.assertTrue(0 < len(client.transport.written) < 100)
+                    self.assertEqual(client.receive(), message)
+
+    def test_otherExtensions(self) -> None:
+        """A server that agrees to what there is not breaks the protocol."""
+        transport, fields = MemoryTransport(), Headers([("Sec-WebSocket-Extensions", "x-mine")])
+        error = self.assertRaises(AssertionError, TestClient, self.server, transport, fields, None)
+        self.assertIn("broke the protocol", str(error))
+        self.assertIn("x-mine", str(error))
 
     def test_slowReader(self) -> None:
         """With ``reads`` off what the server sends stays in the transport, and the server notices."""

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import ipaddress
 from collections.abc import Awaitable
@@ -29,6 +28,7 @@ from twisted.trial.unittest import TestCase
 from tests.peers import Recorder, ServedCase
 from tests.sockets import Caller, call, portOf, reactor
 from wsapp.listening import BACKLOG, BadEndpoint, ClientCertificates, Endpoint
+from wsapp.rehearsal import Held
 from wsapp.service import Server
 
 PEM = serialization.Encoding.PEM
@@ -228,11 +228,11 @@ class ServingTests(TLSCase):
 
     def test_rehearsal(self) -> None:
         """Keys, certificates and authorities are tried out before the server starts."""
-        with contextlib.ExitStack() as held:
+        with Held() as held:
             Endpoint(reactor, self.text).rehearse(held)
         key, _ = self.authority.issue("other")
         missing = ClientCertificates(str(self.folder / "missing.pem"))
-        with contextlib.ExitStack() as held:
+        with Held() as held:
             error = self.assertRaises(BadEndpoint, Endpoint(reactor, self.text, missing).rehearse, held)
             self.assertIn("missing.pem cannot be read", str(error))
         self.write("key.pem", key)

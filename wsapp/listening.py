@@ -7,19 +7,17 @@ context that can be replaced while connections live, and client certificates whe
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
 import socket
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from OpenSSL import SSL, crypto
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import serverFromString
+from twisted.internet.endpoints import StandardIOEndpoint, serverFromString
 from twisted.internet.error import VerifyError
 from twisted.internet.interfaces import (
     IListeningPort,
@@ -34,9 +32,10 @@ from zope.interface import implementer
 
 from wsapp.announced import AnnouncedFactory
 from wsapp.errors import WsappError
+from wsapp.rehearsal import Held, Rehearsal
 from wsapp.unread import BoundedConnection
 
-__all__ = ["BACKLOG", "BadEndpoint", "ClientCertificates", "Endpoint"]
+__all__ = ["BACKLOG", "BadEndpoint", "ClientCertificates", "Endpoint", "shortly", "speaksTLS"]
 
 _log = Logger()
 
@@ -68,6 +67,11 @@ def _deepened(text: str) -> str:
     if kind not in _BEFORE_BACKLOG or "backlog" in named or len(unnamed) > _BEFORE_BACKLOG[kind]:
         return text
     return f"{text}:backlog={BACKLOG}"
+
+
+def speaksTLS(text: str) -> bool:
+    """Whether an endpoint's clients come by TLS, and can be asked for certificates."""
+    return text.removeprefix(_ANNOUNCED).startswith("ssl:")
 
 
 class BadEndpoint(WsappError):
@@ -177,58 +181,6 @@ class _Between:
         return self._reactor.adoptStreamPort(descriptor, family, factory)
 
 
-class _Rehearsal:
-    """A reactor that only tries whether it could listen.
-
-    :param held: Keeps what was bound, so that no two endpoints can have the same port.
-    """
-
-    def __init__(
-        self, reactor: Any, contexts: Callable[[Any], Any], held: contextlib.ExitStack | None = None
-    ) -> None:
-        self._reactor = reactor
-        self._contexts = contexts
-        self._held = held or contextlib.ExitStack()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._reactor, name)
-
-    def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
-        """Bind the port."""
-        family = socket.AF_INET6 if ":" in interface else socket.AF_INET
-        trial = self._held.enter_context(socket.socket(family, socket.SOCK_STREAM))
-        if os.name == "posix":
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        trial.bind((interface, port))
-        trial.listen(1)  # or another could still bind it
-
-    def listenSSL(
-        self, port: int, factory: Any, contextFactory: Any, backlog: int = 50, interface: str = ""
-    ) -> None:
-        """The same, once the context can be made."""
-        self._contexts(contextFactory)
-        self.listenTCP(port, factory, backlog, interface)
-
-    def listenUNIX(self, address: str, factory: Any, *more: Any, **named: Any) -> None:
-        """Look whether the path is free, or left behind."""
-        folder = os.path.dirname(os.path.abspath(address))
-        if not os.path.isdir(folder):
-            raise FileNotFoundError(errno.ENOENT, f"there is no folder {folder}")
-        if not os.path.exists(address):
-            return
-        if not stat.S_ISSOCK(os.stat(address).st_mode):
-            raise FileExistsError(errno.EEXIST, f"{address} is there, and is not a socket")
-        with (
-            socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial,
-            contextlib.suppress(ConnectionRefusedError),
-        ):
-            trial.connect(address)
-            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
-
-    def adoptStreamPort(self, descriptor: int, *more: Any) -> None:
-        """Whoever handed it to us has bound it."""
-
-
 class Endpoint:
     """One ``--port``.
 
@@ -246,27 +198,41 @@ class Endpoint:
 
     def _parse(self, reactor: Any) -> Any:
         try:
-            return serverFromString(reactor, _deepened(self.text).removeprefix(_ANNOUNCED))
+            parsed = serverFromString(reactor, _deepened(self.text).removeprefix(_ANNOUNCED))
         except (SSL.Error, crypto.Error, VerifyError) as error:
             raise BadEndpoint(
                 f"{self.text}: the key or certificate cannot be used ({_reason(error)})"
             ) from None
         except OSError as error:
             raise BadEndpoint(f"{self.text}: {error.filename or ''}: {error.strerror or error}") from None
-        except Exception as error:
-            # Twisted raises whatever its parsers stumble over.
-            why = " ".join(str(error).split()) or type(error).__name__
+        except LookupError as error:
+            if not self.text.removeprefix(_ANNOUNCED).startswith("systemd:"):
+                raise self._unreadable(error) from None
             raise BadEndpoint(
-                f"{self.text!r} is not an endpoint ({why}): it must be like tcp:8080, "
-                "ssl:8443:privateKey=key.pem:certKey=cert.pem or unix:/run/wsapp.sock"
+                f"{self.text}: systemd has handed over no such socket: a .socket unit must start this"
             ) from None
+        except Exception as error:
+            raise self._unreadable(error) from None
+        if isinstance(parsed, StandardIOEndpoint):
+            raise BadEndpoint(
+                f"{self.text}: standard input and output are no port: listen on one such as tcp:8080"
+            )
+        return parsed
+
+    def _unreadable(self, error: Exception) -> BadEndpoint:
+        # Twisted raises whatever its parsers stumble over.
+        why = " ".join(str(error).split()) or type(error).__name__
+        return BadEndpoint(
+            f"{self.text!r} is not an endpoint ({why}): it must be like tcp:8080, "
+            "ssl:8443:privateKey=key.pem:certKey=cert.pem or unix:/run/wsapp.sock"
+        )
 
     def _renewable(self, inner: Any) -> _RenewableContext:
         context = _RenewableContext(inner, self._clients)
         self._contexts.append(context)
         return context
 
-    def rehearse(self, held: contextlib.ExitStack) -> None:
+    def rehearse(self, held: Held) -> None:
         """Try whether it could be listened on.
 
         :param held: Keeps the port bound until it is closed.
@@ -274,7 +240,7 @@ class Endpoint:
         """
         if self.text.startswith(("systemd:", "fd:")):
             return  # descriptors can be adopted once only
-        self.listenBy(_Rehearsal(self._reactor, lambda inner: _RenewableContext(inner, self._clients), held))
+        self.listenBy(Rehearsal(self._reactor, lambda inner: _RenewableContext(inner, self._clients), held))
 
     def listenBy(self, reactor: Any) -> None:
         """Listen on something in the reactor's place, that does so at once or fails at once.
@@ -290,15 +256,15 @@ class Endpoint:
         error = failure.value
         if isinstance(error, BadEndpoint):
             raise error
+        error = getattr(error, "socketError", error)  # of CannotListenError; of UNIX ports it may be a text
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             why = "the port is in use: stop what uses it, or choose another"
+        elif error == "Cannot acquire lock":
+            why = "another process has locked the path: stop it, or remove the .lock beside it"
         elif isinstance(error, (SSL.Error, crypto.Error)):
             why = f"the key or certificate cannot be used ({_reason(error)})"
         else:
             why = str(getattr(error, "strerror", None) or error)
-            cause = getattr(error, "socketError", None)
-            if cause is not None:
-                why = str(cause)
         raise BadEndpoint(f"{self.text}: {why}")
 
     def listen(self, factory: IProtocolFactory) -> Deferred[IListeningPort]:
@@ -325,7 +291,7 @@ class Endpoint:
             _log.info("{endpoint}: read the certificate again", endpoint=self.text)
 
 
-class _Renewal(_Rehearsal):
+class _Renewal(Rehearsal):
     """A reactor that only takes the context."""
 
     def listenSSL(
@@ -336,6 +302,21 @@ class _Renewal(_Rehearsal):
 
     def listenTCP(self, port: int, factory: Any, backlog: int = 50, interface: str = "") -> None:
         """Nothing to do."""
+
+
+def shortly(hook: Callable[..., object]) -> Callable[..., None]:
+    """An exception hook, for ``sys``: of an endpoint that cannot be listened on the log has one line.
+
+    :param hook: What is told of everything else.
+    """
+
+    def hooked(kind: type[BaseException], error: BaseException, traceback: object) -> None:
+        if isinstance(error, BadEndpoint):
+            _log.critical("cannot listen on {error}", error=error)
+        else:
+            hook(kind, error, traceback)
+
+    return hooked
 
 
 def _reason(error: Exception) -> str:

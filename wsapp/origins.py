@@ -158,6 +158,10 @@ class Origins:
     def _hostName(host: str) -> str:
         if ":" in host and not host.startswith("[") and host.count(":") > 1:
             host = f"[{host}]"
+        if "*" in host:
+            raise ValueError(
+                f"{host!r} is not a host name: wildcards are for origins only: give each name, or none"
+            )
         match = _HOST.fullmatch(host.lower())
         if match is None or match[2]:
             raise ValueError(f"{host!r} is not a host name or address (without a port)")

@@ -10,6 +10,8 @@ __all__ = ["parseByteRate", "parseCount", "parseRate", "parseSeconds", "parseSiz
 _SIZE = re.compile(r"([0-9]+)([kKmMgG]?)")
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 
+_YEAR = 365 * 86400
+
 
 def parseSize(text: str) -> int:
     """Bytes: ``1048576``, ``1024K``, ``1M`` or ``2G``.
@@ -35,17 +37,25 @@ def parseCount(text: str) -> int:
 
 
 def parseSeconds(text: str) -> float:
-    """Seconds: ``20`` or ``0.5``; 0 too, which some options take for "off".
+    """Seconds: ``20`` or ``0.5``, at most a year; 0 too, which some options take for "off".
 
-    :raises ValueError: It is no time.
+    :raises ValueError: It is no time, or more than event loops can wait for.
     """
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"{text!r} is not a time: it must be seconds such as 20 or 0.5")
+    seconds = _number(text)
+    if not seconds <= _YEAR:
+        raise ValueError(
+            f"{text!r} is not a time: it must be seconds such as 20 or 0.5, at most {_YEAR} (a year)"
+        )
     return seconds
+
+
+def _number(text: str) -> float:
+    """From 0; NaN for what is none, or has no end."""
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if 0 <= number < math.inf else math.nan
 
 
 def parseRate(text: str) -> float:
@@ -55,12 +65,10 @@ def parseRate(text: str) -> float:
     """
     if text.strip().lower() == "off":
         return 0.0
-    try:
-        return parseSeconds(text)
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is not a rate: it must be how many per second, such as 20 or 0.5, or off"
-        ) from None
+    rate = _number(text)
+    if math.isnan(rate):
+        raise ValueError(f"{text!r} is not a rate: it must be how many per second, such as 20 or 0.5, or off")
+    return rate
 
 
 def parseByteRate(text: str) -> int:

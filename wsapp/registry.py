@@ -158,6 +158,10 @@ def _isModule(name: str) -> bool:
 
 
 def _module(name: str) -> ModuleType:
+    if not all(name.split(".")):
+        raise RegistryError(
+            f"{name!r} cannot name a module: give package.module:Class, file.py:Class or a registered name"
+        )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:

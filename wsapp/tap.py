@@ -8,7 +8,6 @@ a one-line ``UsageError`` there.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import dataclasses
 import os
 import sys
@@ -204,6 +203,7 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
     """
     from wsapp.descriptors import raiseLimit
     from wsapp.heap import giveBack, heap, keepFreed
+    from wsapp.listening import shortly
     from wsapp.notify import Notifier
     from wsapp.signals import Signals
     from wsapp.wire.selection import accelerated
@@ -223,6 +223,7 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
             (_log.info if said[1] else _log.warn)("{limit}", limit=said[0])
         keepFreed()
         reactor.callWhenRunning(lambda: giveBack(reactor, heap()))
+    sys.excepthook = shortly(sys.excepthook)  # twistd lets what cannot be listened on end the program
     notifier = Notifier(reactor, os.environ)
     server.started.addCallbacks(lambda _: reactor.callWhenRunning(notifier.ready), failed)
     worker = Inheritance.current is not None
@@ -233,9 +234,10 @@ def _owning(reactor: Any, server: Any, connections: int | None, reopen: Callable
 
 def _build(options: Options, reactor: Any) -> IService:
     from wsapp.errors import RegistryError
-    from wsapp.listening import ClientCertificates, Endpoint
+    from wsapp.listening import ClientCertificates, Endpoint, speaksTLS
     from wsapp.origins import Origins, TrustedProxies
     from wsapp.registry import load, registered
+    from wsapp.rehearsal import Held
     from wsapp.service import Server
     from wsapp.wire.deflate import Compression
     from wsapp.wire.versions import parseVersions
@@ -260,9 +262,16 @@ def _build(options: Options, reactor: Any) -> IService:
     named("allow-origin", Origins, lists["allow-origin"])
     origins = named("host", Origins, lists["allow-origin"], bool(options["require-origin"]), lists["host"])
     proxies = named("trust-proxy", TrustedProxies, lists["trust-proxy"])
+    ports = lists["port"] or ["tcp:8080:interface=127.0.0.1"]
     clients = None
-    if options["client-ca"]:
+    if options["client-ca"] is not None:
+        if not any(speaksTLS(port) for port in ports):
+            raise ValueError(
+                "--client-ca does nothing without a port that speaks TLS: give it as --port ssl:8443:..."
+            )
         clients = ClientCertificates(options["client-ca"], not options["client-ca-optional"])
+    elif options["client-ca-optional"]:
+        raise ValueError("--client-ca-optional does nothing without --client-ca")
     if not lists["app"]:
         there = "; ".join(f"{entry.name} ({entry.description})" for entry in registered().values())
         raise ValueError(f"no application: give one by --app; registered are {there}")
@@ -272,7 +281,6 @@ def _build(options: Options, reactor: Any) -> IService:
         if name in apps:
             raise RegistryError(f"two applications are called {name!r}: serve one as --app OTHERNAME={spec}")
         apps[name] = app
-    ports = lists["port"] or ["tcp:8080:interface=127.0.0.1"]
     left = Inheritance.current
     inherited: list[Inheriting] = []
     if left is not None:
@@ -289,12 +297,13 @@ def _build(options: Options, reactor: Any) -> IService:
     admin = options.admin(reactor) if left is None else None
     if left is None:
         count = workerCount(options["workers"], options["broker"], apps)
-        with contextlib.ExitStack() as held:
+        with Held() as held:
             for endpoint in endpoints if admin is None else [*endpoints, admin]:
                 endpoint.rehearse(held)
         if count is not None:
             from wsapp.mastering import masterOf
 
+            Server(reactor, apps, limits=limits)  # or only the workers found out what cannot be of an app
             grace = drain + limits.handshakeTimeout + 2 * limits.closeTimeout
             embedded = options["broker"] == EMBEDDED
             meet = count > 1 and resume > 0

@@ -10,9 +10,11 @@ from wsapp.client import Client
 from wsapp.errors import WsappError
 from wsapp.limits import Limits
 from wsapp.memory import MemoryTransport
+from wsapp.wire.asking import framing
+from wsapp.wire.deflate import Compression, agreed
 from wsapp.wire.events import Close, Ping, Pong, Violation
 from wsapp.wire.headers import Headers
-from wsapp.wire.selection import HybiReceiver, HybiSender
+from wsapp.wire.versions import RFC_6455
 
 __all__ = ["NothingReceived", "TestClient"]
 
@@ -56,8 +58,13 @@ class TestClient:
         self.answers = True
         #: Whether it reads; False for a slow consumer, whose transport fills up.
         self.reads = True
-        self._sender = HybiSender(masked=True)
-        self._receiver = HybiReceiver(Limits(maxMessage=_MANY, maxFragments=_MANY), masked=False)
+        try:
+            deflation = agreed(", ".join(headers.getAll("Sec-WebSocket-Extensions")), Compression.TAKEOVER)
+        except ValueError as error:
+            raise AssertionError(f"the server broke the protocol: {error}") from None
+        self._receiver, self._sender = framing(
+            RFC_6455, deflation, Limits(maxMessage=_MANY, maxFragments=_MANY)
+        )
         self._messages: list[str | bytes] = []
         self._pings: list[bytes] = []
         self._closed: tuple[int, str] | None = None

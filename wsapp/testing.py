@@ -103,7 +103,8 @@ class TestServer:
     ) -> TestClient:
         """Connect a client.
 
-        :param headers: More headers for its request, or others instead of the usual ones.
+        :param headers: More headers for its request, or others instead of the usual ones; with a
+            ``Sec-WebSocket-Extensions`` of ``permessage-deflate`` it speaks that, if the server agrees.
         :param user: Take the client for this user, once ``onHandshake`` has let it in.
         :param peer: Its IPv4 address.
         :param secure: As if by TLS.

@@ -48,6 +48,7 @@ class SlowBroker:
     :param there: Seconds until a request is at the hub.
     :param back: Seconds until its answer is here.
     :param telling: Seconds that news takes.
+    :param recalling: Seconds until the answer is here where the history is asked for, if not as for others.
     :ivar failing: Names of operations that fail, at the hub.
     :ivar asked: Names of all operations that came to the hub, in order.
     """
@@ -59,11 +60,13 @@ class SlowBroker:
         there: float = 0.02,
         back: float = 0.02,
         telling: float = 0.05,
+        recalling: float | None = None,
     ) -> None:
         self.hub = hub or Hub(clock)
         self.there = there
         self.back = back
         self.telling = telling
+        self.recalling = recalling
         self.failing: set[str] = set()
         self.asked: list[str] = []
         self.metrics = BrokerMetrics()
@@ -145,7 +148,7 @@ class SlowBroker:
 
     def history(self, channel: Channel, limit: int) -> Deferred[list[Publication]]:
         """The hub's."""
-        return self._ask("history", lambda: self.hub.memory.history(channel, limit))
+        return self._ask("history", lambda: self.hub.memory.history(channel, limit), self.recalling)
 
     def since(self, channel: Channel, epoch: str, offset: int) -> Deferred[list[Publication]]:
         """The hub's."""

@@ -20,9 +20,10 @@ from twisted.web.server import Request
 from zope.interface import implementer
 
 from tests.web.exchange import fetch
+from wsapp.app import App
 from wsapp.apps.chat import Chat
 from wsapp.web import Page, siteFor
-from wsapp.web.pages import BROWSER_CLIENT
+from wsapp.web.pages import BROWSER_CLIENT, StaticFolder
 
 
 class Pages:
@@ -63,6 +64,23 @@ class SiteTests(SynchronousTestCase):
             answer = fetch(site, "/")
             self.assertEqual((answer.code, answer.headers["location"]), (302, "./chat/"))
             self.assertEqual(fetch(site, "/chat/").body, b"chat")
+
+    def test_pagesThatCannotBeMade(self) -> None:
+        """Pages that cannot be made are one line, which says whose they are."""
+
+        class Missing(App):
+            def resource(self) -> IResource:
+                return StaticFolder("no such folder")
+
+        class Broken(App):
+            def resource(self) -> IResource:
+                raise KeyError("two\nlines")
+
+        for app, words in ((Missing(), "is not a folder"), (Broken(), "KeyError")):
+            error = self.assertRaises(ValueError, siteFor, {"echo": Pages(), "mine": app}, Clock())
+            self.assertIn("the pages of mine: ", str(error))
+            self.assertIn(words, str(error))
+            self.assertNotIn("\n", str(error))
 
     def test_index(self) -> None:
         """With several, ``/`` lists those that have pages, in the order given."""

@@ -133,9 +133,17 @@ def siteFor(apps: Mapping[str, HasPages], reactor: IReactorTime) -> Site:
     :param apps: The applications by name, in the order in which the index lists them.
     :param reactor: For the time-outs of idle connections.
     :return: A site, to be given to a wsapp port, or to listen with by itself.
+    :raise ValueError: If an application's ``resource()`` raises; the text says whose and what in one line.
     """
-    resources = {name: app.resource() for name, app in apps.items()}
-    pages = {name: resource for name, resource in resources.items() if resource is not None}
+    pages = {}
+    for name, app in apps.items():
+        try:
+            resource = app.resource()
+        except Exception as error:
+            said = " ".join(str(error).split())
+            raise ValueError(f"the pages of {name}: {type(error).__name__}: {said}") from error
+        if resource is not None:
+            pages[name] = resource
     return QuietSite(_Root(pages), reactor)
 
 
