@@ -199,7 +199,7 @@ TARGETS: dict[str, Target] = {
         connecting.connection,
         (
             *(bytes([way, 9, 0, 5, 1, 1, 6, 0, 9, 50, 7, 0, 14, 0, 1, 6, 0, 7, 0]) for way in range(6)),
-            b"\x00\xffGET / HTTP/1.1\r\nHost: test.example\r\n\r\nGET /wait HTTP/1.1\r\n\r\n",
+            b"\x00\xffGET / HTTP/1.1\r\nHost: test.example\r\n\r\nGET /wait HTTP/1.1\r\nHost: a\r\n\r\n",
             b"\x00\xff<policy-file-request/>\x00",
         ),
         200,
