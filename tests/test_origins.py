@@ -184,12 +184,17 @@ class HostTests(SynchronousTestCase):
             "localhost.example.com",
             "127.0.0.2",
             "::1",
-            "",
             "localhost:",
             "a@localhost",
             "localhost/",
         ):
             self.assertFalse(self.accepted(Origins(), host, True), host)
+
+    def test_none(self) -> None:
+        """Who names no host, by HTTP/1.0, is no browser: refused only where names are demanded."""
+        self.assertTrue(self.accepted(Origins(), "", True))
+        for loopback in (True, False):
+            self.assertFalse(self.accepted(Origins(hosts=["example.com"]), "", loopback))
 
     def test_listed(self) -> None:
         """Names that are listed, and only these, on loopback too; IPv6 addresses with brackets or not."""

@@ -173,7 +173,8 @@ class Origins:
         :param loopback: Whether the listener is on the loopback interface.
         :raises NotAllowed: It is none of ours.
         """
-        accepted = self._hosts or (_LOOPBACK_HOSTS if loopback else None)
+        # Who names none speaks HTTP/1.0, as health checkers do and no browser: there is no name to be rebound.
+        accepted = self._hosts or (_LOOPBACK_HOSTS if loopback and view.host else None)
         if accepted is None:
             return
         match = _HOST.fullmatch(view.host.lower())
