@@ -21,6 +21,7 @@ NAMES = {
         "acceptHybi",
         "checkHixie75",
         "checkHixie76",
+        "checkHost",
         "checkHybi",
         "checkUpgrade",
     ),
