@@ -49,10 +49,6 @@ class _Sieve:
         """Whether nothing comes out before more is received."""
         return self._receiver.hungry
 
-    @hungry.setter
-    def hungry(self, value: bool) -> None:
-        raise AttributeError("whether it is hungry is the machine's to say")
-
     def receive(self, data: bytes) -> None:
         """Bytes have come."""
         self._receiver.receive(data)

@@ -301,10 +301,6 @@ class _OnlyClose:
         """Whether nothing is left to be read."""
         return self._receiver.hungry
 
-    @hungry.setter
-    def hungry(self, value: bool) -> None:
-        raise AttributeError("whether it is hungry is the machine's to say")
-
     def receive(self, data: bytes) -> None:
         """Bytes have come."""
         self._receiver.receive(data)

@@ -84,10 +84,6 @@ class Paced:
     def hungry(self) -> bool:
         return self._ended or self._receiver.hungry
 
-    @hungry.setter
-    def hungry(self, value: bool) -> None:
-        raise AttributeError("whether it is hungry is the machine's to say")
-
     def receive(self, data: bytes) -> None:
         """Bytes have come."""
         if not self._ended:

@@ -34,7 +34,8 @@ __all__ = ["VERSIONS", "Opening", "Receiver", "Sender", "Version", "isUpgrade", 
 class Receiver(Protocol):
     """Bytes to events: what every framing's receiving half does."""
 
-    hungry: bool
+    @property
+    def hungry(self) -> bool: ...
 
     def receive(self, data: bytes) -> None: ...
 
