@@ -173,7 +173,7 @@ class Origins:
         :param loopback: Whether the listener is on the loopback interface.
         :raises NotAllowed: It is none of ours.
         """
-        # Who names none speaks HTTP/1.0, as health checkers do and no browser: there is no name to be rebound.
+        # Who names none speaks HTTP/1.0, as health checkers do and no browser: no name can be rebound.
         accepted = self._hosts or (_LOOPBACK_HOSTS if loopback and view.host else None)
         if accepted is None:
             return
