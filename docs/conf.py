@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
         r"(collections|contextlib|pathlib|typing|os|enum)\..*|<InterfaceClass twisted\..*",
         r"(Any|Awaitable|Callable|Collection|Iterable|Mapping|Sequence|PathLike|NamedTuple|Protocol)",
         r"wsapp\.(client\.(Link|Rooms)|outgoing\.inbox\.Inbox|memory\.MemoryTransport|testclient\._Server)|wsapp\.wire\.headers\.Headers",
-        r"wsapp\.(factory\.WsappFactory|relay\.channel\.Siblings|wire\.versions\.Version)|started",
+        r"wsapp\.(factory\.WsappFactory|relay\.channel\.Siblings|rehearsal\.Held|wire\.versions\.Version)|started",
         r"(Deferred|Failure|Headers|IProtocolFactory|IListeningPort|IReactorTime|IResource|Resource|Site|X509)",
     )
 ]
