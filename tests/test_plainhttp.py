@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +21,7 @@ from twisted.python.failure import Failure
 from twisted.web.http import HTTPChannel
 from twisted.web.http import Request as HTTPRequest
 from twisted.web.server import Request, Site
-from zope.interface import implementer
+from zope.interface import directlyProvides, implementer, providedBy
 
 from tests.peers import Pages, Peer, Recorder, ServedCase, World, head, opening
 from tests.wire.machines import cut
@@ -104,6 +106,39 @@ class RequestTests(HTTPCase):
         peer = self.world.peer(bufferSize=1 << 30)
         peer.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * count)
         self.assertEqual(len(self.pages.asked), count)
+        self.ended()
+
+    def test_freed(self) -> None:
+        """A request is freed once it is answered; of one that is cut off amid its body, that body."""
+        made: list[weakref.ref[Any]] = []
+        site = self.world.terms.site
+        assert site is not None
+        build = site.buildProtocol
+
+        def watched(address: Any) -> Any:
+            channel = build(address)
+            make = channel.requestFactory
+
+            def remembered(*arguments: Any, **keywords: Any) -> Any:
+                request = make(*arguments, **keywords)
+                made.append(weakref.ref(request))
+                return request
+
+            directlyProvides(remembered, providedBy(make))
+            channel.requestFactory = remembered
+            return channel
+
+        self.patch(site, "buildProtocol", watched)
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        peer = self.world.peer()
+        self.answered(peer, post("/a", b"x" * 1000), get("/b"))
+        peer.feed(post("/c", b"x" * 1000)[:-1])
+        peer.lose()
+        first, second, cutOff = (reference() for reference in made)
+        self.assertEqual((first, second), (None, None))
+        self.assertTrue(cutOff is None or cutOff.content.closed)
         self.ended()
 
     def test_head(self) -> None:

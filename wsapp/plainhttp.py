@@ -235,7 +235,7 @@ class PlainHTTP:
     def lost(self, reason: Failure) -> None:
         """The connection has ended."""
         self._state = _OVER
-        self._channel.connectionLost(reason)
+        self._free(reason)
 
     def stop(self) -> None:
         """The server stops: this response is the last."""
@@ -273,9 +273,10 @@ class PlainHTTP:
             self._transport.pauseProducing()
             self._seen.outlet.whenEmpty(self._leave)
         else:
+            data = self._data
             self._part()
             self._transport.resumeProducing()
-            self._ended(self._data, self._start)
+            self._ended(data, self._start)
 
     def _close(self) -> None:
         if self._state != _OVER:
@@ -294,4 +295,10 @@ class PlainHTTP:
         """Take leave of the channel, whose timers end with it."""
         self._state = _OVER
         self._transport.unregisterProducer()
-        self._channel.connectionLost(Failure(ConnectionDone()))
+        self._free(Failure(ConnectionDone()))
+
+    def _free(self, reason: Failure) -> None:
+        """Part from channel and request: a body is freed at once, and not when Python looks for circles."""
+        self._channel.connectionLost(reason)
+        self._channel = self._request = None
+        self._data = b""
