@@ -25,6 +25,12 @@ COMMAND = [sys.executable, "-W", "error", "-m", "wsapp"]
 class CommandTestCase(LiveTestCase):
     """Runs it."""
 
+    def setUp(self) -> None:
+        super().setUp()
+        # Where the tests were started in the background it is ignored, and so it would be by what they start.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        self.addCleanup(signal.signal, signal.SIGINT, before)
+
     def run_(self, *arguments: str, given: str = "", folder: Path | None = None) -> tuple[int, str, str]:
         """:return: Status, output and errors, among which no traceback is."""
         ended = subprocess.run(
